@@ -1,0 +1,58 @@
+"""The command line: ``python -m service COMMAND``."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine
+
+import uvloop
+
+from service import logs
+from service.commands import dev, health, migrate, serve, upkeep
+from service.commands.failures import KNOWN, end_with
+from service.config import Settings
+
+DEFAULT_ADDRESS = "127.0.0.1:50051"
+
+
+def main() -> None:
+    """Run one command and end with its exit status."""
+    arguments = _parser().parse_args()
+    logs.configure()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            sys.exit(runner.run(_command(arguments)))
+    except KNOWN as error:
+        end_with(error)
+
+
+def _command(arguments: argparse.Namespace) -> Coroutine[None, None, int]:
+    match arguments.command:
+        case "dev":
+            return dev.dev()
+        case "health":
+            return health.health(os.environ.get("ME_IMAGES_ADDRESS", DEFAULT_ADDRESS))
+        case "migrate":
+            return migrate.migrate(Settings())
+        case "upkeep":
+            return upkeep.upkeep(Settings())
+        case _:
+            overrides = {} if arguments.workers is None else {"workers": arguments.workers}
+            return serve.serve(Settings(**overrides))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m service", description="me-images: reference photos of a person.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serving = commands.add_parser("serve", help="answer calls; settings are ME_IMAGES_* variables, see the README")
+    serving.add_argument("--workers", type=int, help="server processes that share the port")
+    commands.add_parser("dev", help="run everything on this machine, with Postgres, S3 and tokens to try it with")
+    commands.add_parser("migrate", help="bring the database to the newest schema and make the bucket")
+    commands.add_parser("upkeep", help="remove what nobody uses, once, and say what it was")
+    commands.add_parser("health", help="ask the server at ME_IMAGES_ADDRESS; exit status 0 when it is serving")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Port ObjectStore: one bucket of any S3-compatible store through the minio SDK, off the event loop.
+
+Every put is a single request of known length: the SDK's multipart path counts a 200 with an error body as success.
+"""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import certifi
+import urllib3
+from minio import Minio
+from minio.deleteobjects import DeleteObject
+from minio.error import MinioException, S3Error
+
+from service.domain.errors import StorageUnavailable
+from service.ports.outside import ObjectMissing
+
+CONNECT_SECONDS = 2.0
+READ_SECONDS = 10.0
+RETRIES = 2
+SINGLE_PUT_BYTES = 16 * 1024 * 1024
+"""The SDK's part size, above the largest object, so that nothing is ever sent in parts."""
+
+_MISSING = frozenset({"NoSuchKey", "NoSuchObject"})
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class BucketAddress:
+    """Where the bucket is and how to reach it; ``endpoint`` is host:port."""
+
+    endpoint: str
+    bucket: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    region: str = "us-east-1"
+    secure: bool = True
+
+
+class S3Objects:
+    """Port ObjectStore."""
+
+    def __init__(self, client: Minio, bucket: str, threads: ThreadPoolExecutor) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._threads = threads
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, address: BucketAddress, *, connections: int) -> AsyncIterator["S3Objects"]:
+        """Make a client with ``connections`` threads, each with a connection of its own. Opens none yet."""
+        http = urllib3.PoolManager(
+            maxsize=connections,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            retries=urllib3.Retry(total=RETRIES, backoff_factor=0.1, status_forcelist=[500, 502, 503, 504]),
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=certifi.where(),
+        )
+        client = Minio(
+            address.endpoint,
+            access_key=address.access_key,
+            secret_key=address.secret_key,
+            secure=address.secure,
+            region=address.region,
+            http_client=http,
+        )
+        threads = ThreadPoolExecutor(connections, thread_name_prefix="objects")
+        try:
+            yield cls(client, address.bucket, threads)
+        finally:
+            threads.shutdown(wait=True, cancel_futures=True)
+            http.clear()
+
+    async def put(self, key: str, sealed: bytes) -> None:
+        """See ObjectStore."""
+
+        def put() -> None:
+            self._client.put_object(self._bucket, key, io.BytesIO(sealed), len(sealed), part_size=SINGLE_PUT_BYTES)
+
+        await self._run(put)
+
+    async def get(self, key: str) -> bytes:
+        """See ObjectStore."""
+
+        def get() -> bytes:
+            response = self._client.get_object(self._bucket, key)
+            try:
+                return response.read()
+            finally:
+                response.close()
+                response.release_conn()
+
+        return await self._run(get)
+
+    async def remove(self, keys: Iterable[str]) -> None:
+        """See ObjectStore."""
+        doomed = [DeleteObject(key) for key in keys]
+
+        def remove() -> None:
+            if list(self._client.remove_objects(self._bucket, doomed)):
+                raise StorageUnavailable
+
+        await self._run(remove)
+
+    async def ping(self) -> None:
+        """See ObjectStore."""
+
+        def ping() -> None:
+            if not self._client.bucket_exists(self._bucket):
+                raise StorageUnavailable
+
+        await self._run(ping)
+
+    async def make_bucket(self) -> None:
+        """Create the bucket unless it exists."""
+
+        def make() -> None:
+            if not self._client.bucket_exists(self._bucket):
+                self._client.make_bucket(self._bucket)
+
+        await self._run(make)
+
+    async def _run(self, work: Callable[[], _Result]) -> _Result:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except S3Error as error:
+            if error.code in _MISSING:
+                raise ObjectMissing from error
+            raise StorageUnavailable from error
+        except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise StorageUnavailable from error

@@ -1,0 +1,40 @@
+"""What a photo may be, and what is made of it: the tables that the pool and its workers share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from service.domain.limits import MAX_MEGAPIXELS, MAX_SIDE_PIXELS
+from service.domain.model import MediaType, Rendition
+
+@dataclass(frozen=True, slots=True)
+class RenditionSpec:
+    """How a rendition is made.
+
+    ``longest_side`` in pixels, never reached by enlarging; ``qualities`` are tried in turn, 0 to 100 as the format
+    counts them, until the picture has at most ``max_bytes``.
+    """
+
+    media_type: MediaType
+    longest_side: int
+    qualities: tuple[int, ...]
+    max_bytes: int
+
+
+SPECS: Mapping[Rendition, RenditionSpec] = {
+    Rendition.WEBP_320: RenditionSpec(MediaType.WEBP, 320, (80, 60, 40, 20, 5), 128 << 10),
+}
+"""One row for each rendition."""
+
+
+def within_gate(width: int, height: int) -> bool:
+    """Tell whether a picture of so many pixels may be decoded."""
+    longest, shortest = max(width, height), min(width, height)
+    return shortest > 0 and longest <= MAX_SIDE_PIXELS and longest * shortest <= MAX_MEGAPIXELS * 1_000_000
+
+
+def fitted(width: int, height: int, longest_side: int) -> tuple[int, int]:
+    """Return the size in pixels of a picture shrunk to a longest side; a smaller one keeps its size."""
+    longest = max(width, height)
+    if longest <= longest_side:
+        return width, height
+    return max(1, round(width * longest_side / longest)), max(1, round(height * longest_side / longest))

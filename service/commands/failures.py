@@ -1,0 +1,37 @@
+"""A command's last words: one sentence with its remedy, never a traceback."""
+
+import sys
+from typing import NoReturn
+
+from pydantic import ValidationError
+
+from service.adapters.data_dir import DataDirInUseError
+from service.adapters.embedded import EmbeddedStoreError
+from service.adapters.keks import UnusableKekFile
+from service.adapters.postgres.migrate import UnknownSchema
+from service.adapters.tokens import UnusableJwks
+from service.config import PREFIX
+from service.domain.errors import StorageUnavailable
+from service.rpc.server import CannotListen
+from service.wiring import PlaintextRefused
+
+_SENTENCES: dict[type[Exception], str] = {
+    UnknownSchema: "The database has another schema than this server; run `python -m service migrate` of this version.",
+    UnusableJwks: "ME_IMAGES_JWKS_FILE holds no EdDSA, ES256 or RS256 public key with a kid.",
+    StorageUnavailable: "The database or the object store does not answer; check its address and that it runs.",
+    CannotListen: "ME_IMAGES_ADDRESS is taken by another process, or is not an address of this machine.",
+    PlaintextRefused: "Without TLS the server listens on loopback only; ME_IMAGES_ALLOW_PLAINTEXT=true allows it.",
+}
+_OWN_WORDS = (EmbeddedStoreError, DataDirInUseError, UnusableKekFile)
+KNOWN: tuple[type[Exception], ...] = (*_SENTENCES, *_OWN_WORDS, ValidationError)
+
+
+def end_with(error: Exception) -> NoReturn:
+    """Say what is wrong and end with status 2 for settings, 1 for anything else."""
+    if isinstance(error, ValidationError):
+        for problem in error.errors(include_input=False, include_url=False):
+            name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
+            sys.stderr.write(f"{name}: {problem['msg']}.\n")
+        sys.exit(2)
+    sys.stderr.write(f"{_SENTENCES.get(type(error), str(error))}\n")
+    sys.exit(1)

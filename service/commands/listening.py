@@ -1,0 +1,41 @@
+"""Knowing that a port is ours before anything is built."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from service.rpc.server import CannotListen
+
+
+@contextmanager
+def held_port(host: str, port: int) -> Iterator[int]:
+    """Hold an address for processes that share it, port 0 for a free one; give the port.
+
+    Sharing a port would silently join another server of the same user, so a plain bind asks first.
+    Raises CannotListen.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as asking:
+            asking.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            asking.bind((host, port))
+            port = asking.getsockname()[1]
+        holding = socket.socket(family, socket.SOCK_STREAM)
+    except OSError:
+        raise CannotListen from None
+    with holding:
+        holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            holding.bind((host, port))
+        except OSError:
+            raise CannotListen from None
+        yield port
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether nobody listens on an address now."""
+    try:
+        with held_port(host, port):
+            return True
+    except CannotListen:
+        return False

@@ -1,0 +1,61 @@
+"""Several server processes on one port: started together, replaced when one dies, stopped together."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+
+import structlog
+
+RESTART_SECONDS = 1.0
+STOP_SECONDS = 30.0
+
+
+async def supervise(count: int, environment: Mapping[str, str], stop: asyncio.Event) -> int:
+    """Keep ``count`` workers running until ``stop``; return 0, or the status of workers that cannot even start."""
+    tasks = [asyncio.create_task(_keep_running(number, environment, stop)) for number in range(count)]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    await asyncio.wait(tasks)
+    return max(task.result() for task in tasks)
+
+
+async def _keep_running(number: int, environment: Mapping[str, str], stop: asyncio.Event) -> int:
+    log = structlog.get_logger()
+    has_served = False
+    while True:
+        started = asyncio.get_running_loop().time()
+        worker = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "service", "serve"),
+            stdin=asyncio.subprocess.PIPE,
+            env=os.environ | environment,
+            start_new_session=True,
+        )
+        status = await _until_end(worker, stop)
+        if stop.is_set():
+            return 0 if status in {0, -signal.SIGTERM} else 1
+        has_served = has_served or asyncio.get_running_loop().time() - started > 5
+        if not has_served:
+            return status or 1
+        log.error("worker ended", worker=number, status=status)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), RESTART_SECONDS)
+            return 0
+
+
+async def _until_end(worker: asyncio.subprocess.Process, stop: asyncio.Event) -> int:
+    ending = asyncio.create_task(worker.wait())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({ending, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not ending.done():
+            worker.terminate()
+            try:
+                await asyncio.wait_for(asyncio.shield(ending), STOP_SECONDS)
+            except TimeoutError:
+                worker.kill()
+        return await ending
+    finally:
+        stopping.cancel()

@@ -1,0 +1,157 @@
+"""Why a call is refused: one type for each reason, recognised by type and never by text.
+
+A docstring's first line is the public message. The texts hold nothing that a caller sent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+MAX_VIOLATIONS = 20
+"""Violations told to a caller: proxies limit trailers to about 8 KiB."""
+
+
+class MeImageError(Exception):
+    """The call was refused."""
+
+    reason: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__(self.public_message())
+
+    @classmethod
+    def public_message(cls) -> str:
+        """The first line of the docstring, which every reason writes for callers."""
+        return (cls.__doc__ or "").strip().splitlines()[0]
+
+
+class Unauthenticated(MeImageError):
+    """A valid bearer token is needed in the authorization metadata."""
+
+    reason = "UNAUTHENTICATED"
+
+
+class PermissionDenied(MeImageError):
+    """The token does not allow this call for this user."""
+
+    reason = "PERMISSION_DENIED"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """One bad field: its path in the request, and what it must be."""
+
+    field: str
+    description: str
+
+
+class InvalidFields(MeImageError):
+    """Some fields of the request are missing or malformed."""
+
+    reason = "INVALID_FIELDS"
+
+    def __init__(self, violations: Sequence[FieldViolation]) -> None:
+        super().__init__()
+        self.violations = tuple(violations[:MAX_VIOLATIONS])
+
+
+class InvalidPageToken(MeImageError):
+    """The page token does not belong to this list with these filters."""
+
+    reason = "INVALID_PAGE_TOKEN"
+
+
+class RequestIdReused(MeImageError):
+    """The request_id was used before for a request with other content."""
+
+    reason = "REQUEST_ID_REUSED"
+
+
+class UploadOutOfOrder(MeImageError):
+    """An upload is one header, then chunks of 1 byte to 1 MiB."""
+
+    reason = "UPLOAD_OUT_OF_ORDER"
+
+
+class UploadEmpty(MeImageError):
+    """The upload ended without a byte."""
+
+    reason = "UPLOAD_EMPTY"
+
+
+class UploadStalled(MeImageError):
+    """The caller stopped sending, or sent too slowly."""
+
+    reason = "UPLOAD_STALLED"
+
+
+class ImageTooLarge(MeImageError):
+    """The photo has more than 10 MiB."""
+
+    reason = "IMAGE_TOO_LARGE"
+
+
+class DigestMismatch(MeImageError):
+    """The bytes do not match the sha256 or size_bytes of the header."""
+
+    reason = "DIGEST_MISMATCH"
+
+
+class UnsupportedMediaType(MeImageError):
+    """Photos are still JPEG, PNG, WebP, HEIC, HEIF or AVIF images."""
+
+    reason = "UNSUPPORTED_MEDIA_TYPE"
+
+
+class TooManyPixels(MeImageError):
+    """The photo has more than 40 megapixels, or more than 16,384 pixels on a side."""
+
+    reason = "TOO_MANY_PIXELS"
+
+
+class UndecodableImage(MeImageError):
+    """The photo cannot be decoded; it may be damaged or incomplete."""
+
+    reason = "UNDECODABLE_IMAGE"
+
+
+class MeImageNotFound(MeImageError):
+    """The user has no such me-image."""
+
+    reason = "ME_IMAGE_NOT_FOUND"
+
+
+class MediaNotFound(MeImageError):
+    """The user has no such media."""
+
+    reason = "MEDIA_NOT_FOUND"
+
+
+class TooSlow(MeImageError):
+    """The server did not finish in time; the call may have taken effect, retry it with its request_id."""
+
+    reason = "TOO_SLOW"
+
+
+class Overloaded(MeImageError):
+    """The server has as much work as it can hold; retry later."""
+
+    reason = "OVERLOADED"
+
+
+class StorageUnavailable(MeImageError):
+    """The storage is away; the call may have taken effect, retry it with its request_id."""
+
+    reason = "STORAGE_UNAVAILABLE"
+
+
+class UnknownMethod(MeImageError):
+    """This server has no such method."""
+
+    reason = "UNKNOWN_METHOD"
+
+
+class InternalFault(MeImageError):
+    """The server failed; its operators find the cause in the log by the request_id."""
+
+    reason = "INTERNAL"

@@ -1,0 +1,131 @@
+"""The database: reads of one statement, and transactions as values."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from service.domain.model import MediaId, MeImageId, Rendition, RequestId, Slot, UserId
+from service.ports.records import (
+    ListFilter,
+    ListPosition,
+    LockedUser,
+    MediaRecord,
+    MeImageRecord,
+    NewMeImageRecord,
+    RenditionRecord,
+    RequestRecord,
+)
+from service.ports.sealing import WrappedKey
+
+
+class Transaction(Protocol):
+    """One unit of work. Every mutation first locks its user; all methods but that one need the lock."""
+
+    async def lock_user(self, user_id: UserId, fresh_key: WrappedKey, at: datetime) -> LockedUser:
+        """Lock the user and advance the revision; a user who is new gets ``fresh_key``."""
+        ...
+
+    async def lock_known_user(self, user_id: UserId) -> LockedUser | None:
+        """The same for a user who must exist already; None where there is none."""
+        ...
+
+    async def request(self, user_id: UserId, request_id: RequestId) -> RequestRecord | None:
+        """Return what was answered to this ``request_id`` before."""
+        ...
+
+    async def add_request(self, user_id: UserId, request: RequestRecord) -> None:
+        """Keep an answer for retries."""
+        ...
+
+    async def add_pending_media(
+        self,
+        user_id: UserId,
+        media: MediaRecord,
+        content_digest: bytes,
+        renditions: Sequence[RenditionRecord],
+    ) -> None:
+        """Record a media and its renditions before any of their objects is put."""
+        ...
+
+    async def mark_media_ready(self, user_id: UserId, media_id: MediaId) -> MediaRecord | None:
+        """Say that all objects are put; None when upkeep has condemned the media meanwhile."""
+        ...
+
+    async def keep_unclaimed(self, user_id: UserId, media_id: MediaId, at: datetime) -> None:
+        """Let the time of a media that no me-image uses begin anew."""
+        ...
+
+    async def media(self, user_id: UserId, media_id: MediaId) -> MediaRecord | None:
+        """Return a media that is ready."""
+        ...
+
+    async def media_of_content(self, user_id: UserId, content_digest: bytes) -> MediaRecord | None:
+        """Return the ready media with these bytes."""
+        ...
+
+    async def add_me_image(self, user: LockedUser, me_image: NewMeImageRecord) -> None:
+        """Insert a me-image with the user's revision."""
+        ...
+
+    async def claim_slots(self, user: LockedUser, slots: Sequence[Slot], me_image_id: MeImageId, at: datetime) -> None:
+        """Make the me-image the holder of these slots; a former holder changes with the user's revision."""
+        ...
+
+    async def condemn_media(
+        self, user_id: UserId, media_id: MediaId, pending_before: datetime, unclaimed_before: datetime
+    ) -> list[Rendition] | None:
+        """Put a media out of reach for good, return its renditions; None when it is in use or too young."""
+        ...
+
+    async def forget_media(self, user_id: UserId, media_id: MediaId) -> None:
+        """Remove the rows of a condemned media, once its objects are gone."""
+        ...
+
+
+class Store(Protocol):
+    """The database. Every method raises StorageUnavailable when it does not answer."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Commit on a clean exit, roll back on any other. StorageUnavailable from the exit: maybe committed."""
+        ...
+
+    async def user_key(self, user_id: UserId) -> WrappedKey | None:
+        """Return the wrapped key of a user; None for a user who is unknown."""
+        ...
+
+    async def request(self, user_id: UserId, request_id: RequestId) -> RequestRecord | None:
+        """Return what was answered to this ``request_id``."""
+        ...
+
+    async def media_of_content(self, user_id: UserId, content_digest: bytes) -> MediaRecord | None:
+        """Return the ready media with these bytes."""
+        ...
+
+    async def me_image(self, user_id: UserId, me_image_id: MeImageId) -> tuple[WrappedKey, MeImageRecord] | None:
+        """Return a me-image that is not deleted, with its user's key."""
+        ...
+
+    async def me_images(
+        self, user_id: UserId, which: ListFilter, after: ListPosition | None, limit: int
+    ) -> tuple[WrappedKey | None, list[MeImageRecord]]:
+        """Return me-images that are not deleted, newest first, with their user's key where there is any."""
+        ...
+
+    async def rendition(self, user_id: UserId, media_id: MediaId, rendition: Rendition) -> RenditionRecord | None:
+        """Return a rendition that was made."""
+        ...
+
+    async def stale_media(
+        self, pending_before: datetime, unclaimed_before: datetime, limit: int
+    ) -> list[tuple[UserId, MediaId]]:
+        """Return media of all users that upkeep may remove: half-written, unclaimed, or condemned before."""
+        ...
+
+    async def forget_requests(self, before: datetime, limit: int) -> int:
+        """Remove kept answers that are older; return how many."""
+        ...
+
+    async def ping(self) -> None:
+        """Return when the database answers."""
+        ...

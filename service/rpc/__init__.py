@@ -1,0 +1,1 @@
+"""The wire: gRPC in, one use case, gRPC out."""

@@ -1,0 +1,144 @@
+"""The one gate before every handler: who calls, may it, for this user, and does it keep the pace.
+
+A refusal never waits for the body. Every request is read as a stream, because only then can a body that stalls be
+given up: grpcio would hold a unary call without body for ever.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import grpc
+from google.protobuf.message import Message
+
+from service.domain.callers import Caller, Scope, require_scope, require_user
+from service.domain.errors import (
+    InvalidFields,
+    PermissionDenied,
+    TooSlow,
+    Unauthenticated,
+    UnknownMethod,
+    UploadStalled,
+)
+from service.domain.ids import parse_uuid
+from service.ports.outside import TokenVerifier
+from service.rpc.calls import current_call
+from service.rpc.fields import user_id_field
+from service.rpc.handlers import (
+    Context,
+    Continuation,
+    Handler,
+    StreamBehavior,
+    behavior_of,
+    with_stream_requests,
+)
+from service.rpc.methods import SCOPES, is_open
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many seconds a caller has between two messages, and a call in all."""
+
+    message: float
+    call: float
+    stream: float
+
+
+class _Subject(Protocol):
+    """What every request, and every header of a stream, says of itself; request_id only where it changes something."""
+
+    user_id: str
+    request_id: str
+
+
+class _Streamed(Protocol):
+    """A message of a stream of requests."""
+
+    header: _Subject
+
+
+class Admission(grpc.aio.ServerInterceptor):
+    """Lets a call through to its handler, or raises why not."""
+
+    def __init__(self, tokens: TokenVerifier, pace: Pace) -> None:
+        self._tokens = tokens
+        self._pace = pace
+
+    async def intercept_service(  # type: ignore[override] # the stubs give this method type variables of its own
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Handler | None:
+        """See grpc.aio.ServerInterceptor."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if is_open(method):
+            return handler
+        if handler is None:
+            return grpc.stream_unary_rpc_method_handler(_unknown_method)
+        return with_stream_requests(handler, self._admitted(handler, SCOPES.get(method)))
+
+    def _admitted(self, handler: Handler, scope: Scope | None) -> StreamBehavior:
+        behavior = behavior_of(handler)
+        is_stream = handler.request_streaming or handler.response_streaming
+        seconds = self._pace.stream if is_stream else self._pace.call
+
+        async def admitted(incoming: AsyncIterator[Message], context: Context) -> Message | None:
+            caller = self._tokens.verify(_bearer_token(context))
+            current_call().caller = caller
+            if scope is None:
+                raise PermissionDenied
+            require_scope(caller, scope)
+            try:
+                async with asyncio.timeout(seconds):
+                    messages = self._paced(caller, incoming)
+                    return await behavior(messages if handler.request_streaming else await _only(messages), context)
+            except TimeoutError:
+                raise TooSlow from None
+
+        return admitted
+
+    async def _paced(self, caller: Caller, incoming: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        while True:
+            try:
+                async with asyncio.timeout(self._pace.message):
+                    message = await anext(incoming)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise UploadStalled from None
+            subject = _subject_of(message)
+            if subject is not None:
+                require_user(caller, user_id_field(subject.user_id))
+                _note_request_id(subject)
+            yield message
+
+
+def _bearer_token(context: Context) -> str:
+    for name, value in context.invocation_metadata() or ():
+        if name == "authorization" and isinstance(value, str) and value[:7].lower() == "bearer ":
+            return value[7:]
+    raise Unauthenticated
+
+
+async def _only(messages: AsyncIterator[Message]) -> Message:
+    async for message in messages:
+        return message
+    raise InvalidFields([])
+
+
+def _subject_of(message: Message) -> _Subject | None:
+    """A request names its user itself; of a stream, the header does."""
+    fields = message.DESCRIPTOR.fields_by_name
+    if "user_id" in fields:
+        return cast("_Subject", message)
+    return cast("_Streamed", message).header if message.HasField("header") else None
+
+
+def _note_request_id(subject: _Subject) -> None:
+    request_id = parse_uuid(getattr(subject, "request_id", ""))
+    if request_id is not None:
+        current_call().request_id = request_id
+
+
+async def _unknown_method(_incoming: object, _context: object) -> Message:
+    raise UnknownMethod

@@ -1,0 +1,93 @@
+"""The one place where an exception becomes a gRPC status: a reason for callers, a fault for the log."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import grpc
+import structlog
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+from service.domain import errors
+from service.rpc.calls import current_call
+from service.rpc.handlers import Context, Continuation, Handler, surround
+from service.rpc.methods import is_open
+
+DOMAIN = "meimage"
+DETAILS_KEY = "grpc-status-details-bin"
+
+_log = structlog.get_logger()
+
+STATUS: Mapping[type[errors.MeImageError], grpc.StatusCode] = {
+    errors.Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    errors.PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
+    errors.InvalidFields: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.InvalidPageToken: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.RequestIdReused: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.UploadOutOfOrder: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.UploadEmpty: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.ImageTooLarge: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.DigestMismatch: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.UnsupportedMediaType: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.TooManyPixels: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.UndecodableImage: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.MeImageNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.MediaNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.UploadStalled: grpc.StatusCode.DEADLINE_EXCEEDED,
+    errors.TooSlow: grpc.StatusCode.DEADLINE_EXCEEDED,
+    errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.StorageUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.UnknownMethod: grpc.StatusCode.UNIMPLEMENTED,
+    errors.InternalFault: grpc.StatusCode.INTERNAL,
+}
+
+
+class Errors(grpc.aio.ServerInterceptor):
+    """Tells callers why a call was refused, and operators why it failed."""
+
+    async def intercept_service(  # type: ignore[override] # the stubs give this method type variables of its own
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Handler | None:
+        """See grpc.aio.ServerInterceptor."""
+        handler = await continuation(handler_call_details)
+        if handler is None or is_open(handler_call_details.method):
+            return handler
+        return surround(handler, _told)
+
+
+@asynccontextmanager
+async def _told(context: Context) -> AsyncIterator[None]:
+    try:
+        yield
+    except errors.MeImageError as error:
+        if error.__cause__ is not None:
+            _log.warning("refused", request_id=current_call().request_id, error=error)
+        await _abort(context, error)
+    except grpc.aio.AbortError:
+        raise
+    except Exception as error:  # the last resort: whatever it is, its text must not reach a caller
+        _log.error("failed", request_id=current_call().request_id, error=error)
+        await _abort(context, errors.InternalFault())
+
+
+async def _abort(context: Context, error: errors.MeImageError) -> None:
+    code, message = STATUS[type(error)], error.public_message()
+    status = status_pb2.Status(code=code.value[0], message=message, details=_details(error))
+    await context.abort(code, message, trailing_metadata=((DETAILS_KEY, status.SerializeToString()),))
+
+
+def _details(error: errors.MeImageError) -> list[any_pb2.Any]:
+    request_id = str(current_call().request_id)
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata={"request_id": request_id})
+    details = [any_pb2.Any()]
+    details[0].Pack(info)
+    if isinstance(error, errors.InvalidFields) and error.violations:
+        bad_request = error_details_pb2.BadRequest(
+            field_violations=[
+                error_details_pb2.BadRequest.FieldViolation(field=each.field, description=each.description)
+                for each in error.violations
+            ]
+        )
+        details.append(any_pb2.Any())
+        details[1].Pack(bad_request)
+    return details

@@ -1,0 +1,88 @@
+"""The gRPC server: its limits, its interceptors, its services."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from meimage.v1.me_image_service_pb2_grpc import add_MeImageServiceServicer_to_server
+
+from service.ports.outside import TokenVerifier
+from service.rpc.admission import Admission, Pace
+from service.rpc.budget import ByteBudget
+from service.rpc.call_log import CallLog
+from service.rpc.errors import Errors
+from service.rpc.health import Pingable, watched_health
+from service.rpc.me_image_service import MeImages
+from service.rpc.methods import ME_IMAGE_SERVICE
+from service.usecases.world import World
+
+GRACE_SECONDS = 10.0
+MAX_MESSAGE_BYTES = 2 * 1024 * 1024
+"""Above the largest chunk, so that a chunk a little too large is refused with its reason."""
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_metadata_size", 16 * 1024),
+    # Without it, a flood of reset streams on one connection starves the others.
+    ("grpc.max_concurrent_streams", 100),
+    # A peer that vanished without a word is found within half a minute, not at the end of a TCP timeout.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+
+class CannotListen(Exception):
+    """The address is taken, or not one of this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How the server meets callers; ``transfer_bytes`` is how much of photos may be in memory at once.
+
+    ``share_port`` lets other processes of ours listen on the same address.
+    """
+
+    address: str
+    pace: Pace
+    transfer_bytes: int
+    reflection: bool
+    share_port: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers on ``port``."""
+
+    server: grpc.aio.Server
+    port: int
+
+
+@asynccontextmanager
+async def serving(
+    door: Door, world: World, tokens: TokenVerifier, needs: Mapping[str, Pingable], seconds: Callable[[], float]
+) -> AsyncIterator[Running]:
+    """Answer calls until the block ends, then let those in flight finish. Raises CannotListen."""
+    interceptors = (CallLog(world.ids, seconds), Errors(), Admission(tokens, door.pace))
+    server = grpc.aio.server(interceptors=interceptors, options=(*_OPTIONS, ("grpc.so_reuseport", int(door.share_port))))
+    add_MeImageServiceServicer_to_server(MeImages(world, ByteBudget(door.transfer_bytes)), server)
+    try:
+        port = server.add_insecure_port(door.address)
+    except RuntimeError:
+        raise CannotListen from None
+    async with watched_health(needs) as health:
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        if door.reflection:
+            names = (ME_IMAGE_SERVICE, "grpc.health.v1.Health", reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, server)
+        await server.start()
+        try:
+            yield Running(server, port)
+        finally:
+            await health.enter_graceful_shutdown()
+            await server.stop(GRACE_SECONDS)

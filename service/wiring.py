@@ -1,0 +1,108 @@
+"""The composition root: everything is built here, once, in the order of its dependencies."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from service.adapters.keks import read_keks
+from service.adapters.objects import BucketAddress, S3Objects
+from service.adapters.pictures import PicturePool
+from service.adapters.pictures_process import DecoderLimits
+from service.adapters.postgres.database import Database
+from service.adapters.postgres.migrate import require_known_schema
+from service.adapters.postgres.store import PostgresStore
+from service.adapters.system import RandomIds, SystemClock
+from service.adapters.tokens import JwtVerifier, Trust, read_jwks
+from service.adapters.vault import KeyVault
+from service.config import Settings
+from service.rpc.admission import Pace
+from service.rpc.health import Pingable
+from service.rpc.server import Door, Running, serving
+from service.usecases.upkeep import Retention
+from service.usecases.world import World
+
+MIB = 1024 * 1024
+
+
+class PlaintextRefused(Exception):
+    """The address can be reached from other machines, and there is no TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The world, the two parts of it that can be away, and what holds the decoders in."""
+
+    world: World
+    store: PostgresStore
+    objects: S3Objects
+    sandbox: tuple[str, ...]
+
+
+@asynccontextmanager
+async def open_world(settings: Settings) -> AsyncIterator[Built]:
+    """Open everything that the use cases need.
+
+    Raises:
+        UnusableKekFile, UnknownSchema, StorageUnavailable: the server cannot work with what it was given.
+    """
+    vault = KeyVault(read_keks(settings.kek_file))
+    async with AsyncExitStack() as stack:
+        connect = Database.connect(settings.database_url.get_secret_value(), connections=settings.database_connections)
+        database = await stack.enter_async_context(connect)
+        await require_known_schema(database)
+        store = PostgresStore(database)
+        objects = await stack.enter_async_context(
+            S3Objects.connect(bucket_address(settings), connections=settings.s3_connections)
+        )
+        pictures = await stack.enter_async_context(
+            PicturePool.open(workers=settings.decoders, limits=DecoderLimits(seconds=settings.decoder_seconds))
+        )
+        yield Built(
+            World(SystemClock(), RandomIds(), vault, store, objects, pictures), store, objects, pictures.sandbox
+        )
+
+
+@asynccontextmanager
+async def open_server(settings: Settings, built: Built, *, share_port: bool = False) -> AsyncIterator[Running]:
+    """Answer calls while the block runs. Raises PlaintextRefused, CannotListen, UnusableJwks."""
+    if not (settings.is_loopback or settings.allow_plaintext):
+        raise PlaintextRefused
+    trust = Trust(settings.token_issuer, settings.token_audience, read_jwks(settings.jwks_file))
+    door = Door(
+        address=settings.address,
+        pace=Pace(
+            message=settings.body_timeout_seconds,
+            call=settings.call_timeout_seconds,
+            stream=settings.stream_timeout_seconds,
+        ),
+        transfer_bytes=settings.transfer_mib * MIB,
+        reflection=settings.reflection,
+        share_port=share_port,
+    )
+    tokens = JwtVerifier(trust, SystemClock())
+    needs: dict[str, Pingable] = {"database": built.store, "object store": built.objects}
+    async with serving(door, built.world, tokens, needs, time.monotonic) as running:
+        yield running
+
+
+def bucket_address(settings: Settings) -> BucketAddress:
+    """Return where the objects are."""
+    return BucketAddress(
+        endpoint=settings.s3_endpoint,
+        bucket=settings.s3_bucket,
+        access_key=settings.s3_access_key.get_secret_value(),
+        secret_key=settings.s3_secret_key.get_secret_value(),
+        region=settings.s3_region,
+        secure=settings.s3_secure,
+    )
+
+
+def retention(settings: Settings) -> Retention:
+    """Return how long upkeep keeps things."""
+    return Retention(
+        pending_media=timedelta(minutes=settings.pending_media_minutes),
+        unclaimed_media=timedelta(hours=settings.unclaimed_media_hours),
+        requests=timedelta(hours=settings.request_hours),
+    )
