@@ -1,5 +1,6 @@
 """One real Postgres, one real S3 store and one server for the whole run; every test has its own user."""
 
+import random
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import grpc
+import hypothesis
 import pytest
 from pydantic import SecretStr
 
@@ -18,6 +20,9 @@ from service.config import Settings
 from service.wiring import Built, open_server, open_world
 from tests.people import Person, new_user_id, person
 from tests.tokens import AUDIENCE, ISSUER, Issuer
+
+hypothesis.settings.register_profile("suite", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("suite")
 
 
 @dataclass(frozen=True)
@@ -118,3 +123,11 @@ def bob(served: Served, issuer: Issuer) -> Person:
 def request_id() -> str:
     """An idempotency key."""
     return str(uuid.uuid4())
+
+
+@pytest.fixture
+def seeded() -> random.Random:
+    """Chance that can be repeated: a test that fails shows its seed."""
+    seed = random.SystemRandom().getrandbits(32)
+    print(f"seed {seed}")  # noqa: T201 # pytest shows it when the test fails
+    return random.Random(seed)  # noqa: S311 # no secret comes of it

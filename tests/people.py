@@ -2,14 +2,18 @@
 
 import hashlib
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterable, Awaitable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 from meimage.v1 import me_image_pb2 as pb
 from meimage.v1 import me_image_service_pb2 as rpc
-from meimage.v1.me_image_service_pb2_grpc import MeImageServiceAsyncStub, MeImageServiceStub
+from meimage.v1.me_image_service_pb2_grpc import MeImageServiceStub
+
+if TYPE_CHECKING:
+    from meimage.v1.me_image_service_pb2_grpc import MeImageServiceAsyncStub
 
 Metadata = tuple[tuple[str, str], ...]
 CHUNK = 256 * 1024
@@ -21,7 +25,7 @@ class Person:
 
     user_id: str
     token: str
-    stub: MeImageServiceAsyncStub
+    stub: "MeImageServiceAsyncStub"
 
     @property
     def metadata(self) -> Metadata:
@@ -68,9 +72,7 @@ class Person:
         self, me_image_id: str, rendition: pb.Rendition.ValueType = pb.RENDITION_UNSPECIFIED
     ) -> tuple[rpc.DownloadHeader, bytes]:
         """Download the original or a rendition."""
-        request = rpc.DownloadMeImageRequest(
-            user_id=self.user_id, me_image_id=me_image_id, rendition=rendition
-        )
+        request = rpc.DownloadMeImageRequest(user_id=self.user_id, me_image_id=me_image_id, rendition=rendition)
         call = self.stub.DownloadMeImage(request, metadata=self.metadata)
         answers = [answer async for answer in call]
         return answers[0].header, b"".join(answer.chunk for answer in answers[1:])
@@ -88,8 +90,7 @@ def new_user_id() -> str:
 
 def person(channel: grpc.aio.Channel, token: str, user_id: str) -> Person:
     """Return a person who calls through a channel."""
-    stub: MeImageServiceAsyncStub = MeImageServiceStub(channel)
-    return Person(user_id, token, stub)
+    return Person(user_id, token, MeImageServiceStub(channel))
 
 
 def upload_messages(header: rpc.UploadHeader, photo: bytes, chunk: int = CHUNK) -> list[rpc.UploadMeImageRequest]:
@@ -130,13 +131,13 @@ def refusal(error: grpc.aio.AioRpcError) -> Refusal:
     return Refusal(error.code(), info.reason, fields, error.details() or "")
 
 
-async def refused(call: "grpc.aio.Call | AsyncIterator[object] | object") -> Refusal:
+async def refused(call: Awaitable[object] | AsyncIterable[object]) -> Refusal:
     """Wait for a call that must be refused, and return how it was."""
     try:
-        if hasattr(call, "__await__"):
+        if isinstance(call, Awaitable):
             await call
         else:
-            async for _ in call:  # type: ignore[union-attr] # a call is awaited or iterated, and is no plain object
+            async for _ in call:
                 pass
     except grpc.aio.AioRpcError as error:
         return refusal(error)

@@ -78,13 +78,14 @@ def cmyk_jpeg() -> bytes:
 
 
 def unknown_coding_jpeg() -> bytes:
-    """A JPEG whose frame header says SOF11, lossless arithmetic coding (ITU-T T.81, table B.1), which nobody decodes."""
+    """A JPEG whose frame header says SOF11, lossless arithmetic coding (ITU-T T.81), which nobody decodes."""
     return jpeg().replace(b"\xff\xc0", b"\xff\xcb", 1)
 
 
 def png(mode: str = "RGB", **options: object) -> bytes:
     """The marker in a mode of Pillow: ``P``, ``L``, ``RGB``. Options are those of its PNG writer."""
-    return saved(marker(64, 48).convert(mode), "PNG", **options)
+    image = marker(64, 48)
+    return saved(image.quantize(16) if mode == "P" else image.convert(mode), "PNG", **options)
 
 
 def transparent_png(mode: str = "RGBA") -> bytes:
@@ -148,15 +149,18 @@ def webp(orientation: int = 1, **options: object) -> bytes:
     return saved(image, "WEBP", exif=exif(orientation), xmp=b"<x>" + SECRET, **options)
 
 
-def avif(width: int = 64, height: int = 48, **options: object) -> bytes:
-    """The marker as AVIF."""
-    return saved(marker(width, height), "AVIF", exif=exif(1), **options)
+def avif(width: int = 64, height: int = 48, orientation: int = 1, **options: object) -> bytes:
+    """The marker as AVIF, ``width`` x ``height`` once upright; Pillow writes the orientation as irot and imir."""
+    image = marker(width, height)
+    if orientation != 1:
+        image = image.transpose(_STORED_FOR[orientation])
+    return saved(image, "AVIF", exif=exif(orientation), **options)
 
 
 def heic(images: Sequence[Image.Image], primary: int = 0, **options: object) -> bytes:
     """A HEIC of several images, of which one is the primary. Options are those of pillow-heif's writer."""
-    file = pillow_heif.HeifFile()
-    for image in images:
+    file = pillow_heif.from_pillow(images[0])
+    for image in images[1:]:
         file.add_from_pillow(image)
     buffer = io.BytesIO()
     file.save(buffer, save_all=True, primary_index=primary, quality=90, **options)
@@ -164,12 +168,29 @@ def heic(images: Sequence[Image.Image], primary: int = 0, **options: object) -> 
 
 
 def turned_heic(orientation: int) -> bytes:
-    """The marker, 64 x 48 once upright, turned by irot and imir boxes and by EXIF besides, as phones write it."""
+    """The marker, 64 x 48 once upright, turned by an irot or imir box; EXIF says the same, as phones write it."""
     image = marker(64, 48)
     if orientation != 1:
         image = image.transpose(_STORED_FOR[orientation])
-    image.info["exif"] = exif(orientation)
-    return saved(image, "HEIF", quality=90, exif=exif(orientation))
+    return heic([image], exif=exif(orientation))
+
+
+def heic_turned_by_exif_alone() -> bytes:
+    """The marker upright in a HEIC whose EXIF claims orientation 6, which has no say there."""
+    return heic([marker(64, 48)], exif=exif(1)).replace(exif(1)[6:], exif(6)[6:])
+
+
+def heic_with_profile(icc_profile: bytes) -> bytes:
+    """The marker with an ICC profile."""
+    image = marker(64, 48)
+    image.info["icc_profile"] = icc_profile
+    return heic([image])
+
+
+def transparent_heic() -> bytes:
+    """The marker, wholly transparent in the left half."""
+    with Image.open(io.BytesIO(transparent_png())) as image:
+        return heic([image])
 
 
 def svg() -> bytes:
@@ -195,7 +216,7 @@ def display_p3() -> bytes:
         for name, xyz in primaries.items()
     }
     curve = b"curv\0\0\0\0" + struct.pack(">IHxx", 1, round(2.2 * 256))
-    tags |= {name: curve for name in (b"rTRC", b"gTRC", b"bTRC")}
+    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
     tags[b"desc"] = b"desc\0\0\0\0" + struct.pack(">I3s", 3, b"P3\0") + bytes(78 + 3)
     tags[b"cprt"] = b"text\0\0\0\0none\0\0\0\0"
     table, data = struct.pack(">I", len(tags)), b""

@@ -7,13 +7,12 @@ instead. What a worker may do is in ``pictures_sandbox``, what one process is to
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Self
 
 from service.adapters.pictures_process import DecoderLimits, DecoderLost, DecoderProcess
+from service.adapters.pictures_queue import Job, JobQueue
 from service.domain.errors import ImageTooLarge, MeImageError, Overloaded, UndecodableImage
 from service.domain.limits import MAX_PHOTO_BYTES
 from service.domain.model import MediaType, Rendition
@@ -32,23 +31,6 @@ RESTART_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Job:
-    photo: bytes
-    media_type: MediaType
-    renditions: tuple[Rendition, ...]
-    answer: asyncio.Future[RenderedMedia]
-
-    def settle(self, outcome: RenderedMedia | Exception) -> None:
-        """A caller that gave up has cancelled its future: nobody is told then."""
-        if self.answer.done():
-            return
-        if isinstance(outcome, RenderedMedia):
-            self.answer.set_result(outcome)
-        else:
-            self.answer.set_exception(outcome)
-
-
 class PicturePool:
     """Port Pictures. Each worker has an asyncio task, its seat, that alone speaks with it: a caller only waits."""
 
@@ -57,8 +39,7 @@ class PicturePool:
         self._queue = queue
         self._tasks_per_worker = tasks_per_worker
         self._limits = limits
-        self._waiting: deque[_Job] = deque()
-        self._offered = asyncio.Semaphore(0)
+        self._waiting = JobQueue()
         self._busy = 0
         self._closed = False
 
@@ -112,14 +93,7 @@ class PicturePool:
             raise ImageTooLarge
         if self._closed or self._busy + len(self._waiting) >= len(self._workers) + self._queue:
             raise Overloaded
-        job = _Job(photo, media_type, tuple(renditions), asyncio.get_running_loop().create_future())
-        self._waiting.append(job)
-        self._offered.release()
-        try:
-            return await job.answer
-        finally:
-            if job in self._waiting:  # cancelled before a worker was free
-                self._waiting.remove(job)
+        return await self._waiting.answer(photo, media_type, renditions)
 
     async def _start(self, workers: int) -> None:
         async def one() -> None:
@@ -137,16 +111,12 @@ class PicturePool:
         for seat in seats:
             seat.cancel()
         await asyncio.gather(*seats, return_exceptions=True)
-        for job in self._waiting:
-            job.settle(Overloaded())
+        self._waiting.refuse_all()
         await asyncio.gather(*(worker.kill() for worker in self._workers))
 
     async def _serve(self, seat: int) -> None:
         while True:
-            await self._offered.acquire()
-            if not self._waiting:
-                continue
-            job = self._waiting.popleft()
+            job = await self._waiting.take()
             self._busy += 1
             try:
                 await self._work(seat, job)
@@ -157,7 +127,7 @@ class PicturePool:
                 self._busy -= 1
                 del job  # and with it the photo, while the seat waits for the next
 
-    async def _work(self, seat: int, job: _Job) -> None:
+    async def _work(self, seat: int, job: Job) -> None:
         if not self._workers[seat].alive:
             await self._replace(seat)
         worker = self._workers[seat]

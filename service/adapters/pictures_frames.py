@@ -77,9 +77,7 @@ def sandbox_of(hello: Mapping[str, object], known: frozenset[str]) -> tuple[str,
     return tuple(names)
 
 
-def rendered_of(
-    header: Mapping[str, object], body: bytes, task: int, renditions: Sequence[Rendition]
-) -> RenderedMedia:
+def rendered_of(header: Mapping[str, object], body: bytes, task: int, renditions: Sequence[Rendition]) -> RenderedMedia:
     """Return the answer to a task, of which everything was checked but that the pixels are those of the photo.
 
     Raises:

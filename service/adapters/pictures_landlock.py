@@ -18,7 +18,7 @@ _ABSTRACT_SOCKETS_SIGNALS = 0b11
 class _Ruleset(ctypes.Structure):
     """``struct landlock_ruleset_attr``; earlier interfaces take the first fields alone."""
 
-    _fields_ = [("files", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64)]  # noqa: RUF012 - as ctypes wants it
+    _fields_ = [("files", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64)]
 
 
 def restrict() -> list[str]:

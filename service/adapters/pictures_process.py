@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from service.adapters.pictures_frames import PREFIX, BadFrame, frame, header_of, max_answer, rendered_of, sandbox_of, sizes
+from service.adapters.pictures_frames import (
+    PREFIX,
+    BadFrame,
+    frame,
+    header_of,
+    max_answer,
+    rendered_of,
+    sandbox_of,
+    sizes,
+)
 from service.adapters.pictures_sandbox import OPTIONAL, REQUIRED
 from service.domain.model import MediaType, Rendition
 from service.ports.outside import RenderedMedia
@@ -123,6 +132,6 @@ class DecoderProcess:
 
 
 def worker_command(limits: DecoderLimits) -> tuple[str, ...]:
-    """``-I`` keeps the working directory, PYTHON* and the user's site away, so the place of this package is handed over."""
+    """``-I`` keeps the working directory, PYTHON* and the user's site away: the package's place is handed over."""
     cpu_seconds = math.ceil(limits.seconds)
     return (sys.executable, "-I", "-c", _BOOT, str(_ROOT), str(limits.memory_bytes), str(cpu_seconds))

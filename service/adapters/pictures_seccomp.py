@@ -39,35 +39,39 @@ _MACHINES = {
         0xC000003E,
         317,
         56,
-        # open openat creat open_by_handle_at name_to_handle_at
-        (2, 257, 85, 304, 303)
-        # socket connect accept sendto sendmsg bind listen socketpair accept4 sendmmsg
-        + (41, 42, 43, 44, 46, 49, 50, 53, 288, 307)
-        # fork vfork execve execveat kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo
-        + (57, 58, 59, 322, 62, 200, 234, 129, 297)
-        # ptrace process_vm_readv process_vm_writev kcmp
-        + (101, 310, 311, 312)
-        # rename unlink mkdir rmdir link symlink chmod chown lchown truncate and their *at forms
-        + (82, 87, 83, 84, 86, 88, 90, 92, 94, 76, 264, 316, 263, 258, 265, 266, 268, 260)
-        # mount umount2 pivot_root chroot unshare setns bpf perf_event_open userfaultfd add_key request_key keyctl
-        + (165, 166, 155, 161, 272, 308, 321, 298, 323, 248, 249, 250),
+        (
+            # open openat creat open_by_handle_at name_to_handle_at
+            *(2, 257, 85, 304, 303),
+            # socket connect accept sendto sendmsg bind listen socketpair accept4 sendmmsg
+            *(41, 42, 43, 44, 46, 49, 50, 53, 288, 307),
+            # fork vfork execve execveat kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo
+            *(57, 58, 59, 322, 62, 200, 234, 129, 297),
+            # ptrace process_vm_readv process_vm_writev kcmp
+            *(101, 310, 311, 312),
+            # rename unlink mkdir rmdir link symlink chmod chown lchown truncate and their *at forms
+            *(82, 87, 83, 84, 86, 88, 90, 92, 94, 76, 264, 316, 263, 258, 265, 266, 268, 260),
+            # mount umount2 pivot_root chroot unshare setns bpf perf_event_open userfaultfd add_key request_key keyctl
+            *(165, 166, 155, 161, 272, 308, 321, 298, 323, 248, 249, 250),
+        ),
     ),
     "aarch64": _Machine(
         0xC00000B7,
         277,
         220,
-        # openat open_by_handle_at name_to_handle_at
-        (56, 265, 264)
-        # socket socketpair bind listen accept connect sendto sendmsg accept4 sendmmsg
-        + (198, 199, 200, 201, 202, 203, 206, 211, 242, 269)
-        # execve execveat kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo
-        + (221, 281, 129, 130, 131, 138, 240)
-        # ptrace process_vm_readv process_vm_writev kcmp
-        + (117, 270, 271, 272)
-        # mkdirat unlinkat symlinkat linkat renameat renameat2 truncate fchmodat fchownat
-        + (34, 35, 36, 37, 38, 276, 45, 53, 54)
-        # umount2 mount pivot_root chroot unshare setns bpf perf_event_open userfaultfd add_key request_key keyctl
-        + (39, 40, 41, 51, 97, 268, 280, 241, 282, 217, 218, 219),
+        (
+            # openat open_by_handle_at name_to_handle_at
+            *(56, 265, 264),
+            # socket socketpair bind listen accept connect sendto sendmsg accept4 sendmmsg
+            *(198, 199, 200, 201, 202, 203, 206, 211, 242, 269),
+            # execve execveat kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo
+            *(221, 281, 129, 130, 131, 138, 240),
+            # ptrace process_vm_readv process_vm_writev kcmp
+            *(117, 270, 271, 272),
+            # mkdirat unlinkat symlinkat linkat renameat renameat2 truncate fchmodat fchownat
+            *(34, 35, 36, 37, 38, 276, 45, 53, 54),
+            # umount2 mount pivot_root chroot unshare setns bpf perf_event_open userfaultfd add_key request_key keyctl
+            *(39, 40, 41, 51, 97, 268, 280, 241, 282, 217, 218, 219),
+        ),
     ),
 }
 
@@ -75,7 +79,7 @@ _MACHINES = {
 class _Instruction(ctypes.Structure):
     """``struct sock_filter``."""
 
-    _fields_ = [  # noqa: RUF012 - as ctypes wants it
+    _fields_ = [
         ("code", ctypes.c_uint16),
         ("jump_true", ctypes.c_uint8),
         ("jump_false", ctypes.c_uint8),
@@ -86,7 +90,7 @@ class _Instruction(ctypes.Structure):
 class _Program(ctypes.Structure):
     """``struct sock_fprog``."""
 
-    _fields_ = [("length", ctypes.c_uint16), ("instructions", ctypes.POINTER(_Instruction))]  # noqa: RUF012 - as ctypes wants it
+    _fields_ = [("length", ctypes.c_uint16), ("instructions", ctypes.POINTER(_Instruction))]
 
 
 def install() -> None:
@@ -114,7 +118,7 @@ def _filter(machine: _Machine) -> list[_Instruction]:
         _Instruction(_IF_EQUAL, 0, 1, _CLONE3),
         _Instruction(_RETURN, 0, 0, _REFUSE | errno.ENOSYS),
     ]
-    for number in machine.refused + _REFUSED_EVERYWHERE:
+    for number in (*machine.refused, *_REFUSED_EVERYWHERE):
         code += [_Instruction(_IF_EQUAL, 0, 1, number), refuse]
     # Threads are needed, processes are not.
     code += [

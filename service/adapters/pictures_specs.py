@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from service.domain.limits import MAX_MEGAPIXELS, MAX_SIDE_PIXELS
 from service.domain.model import MediaType, Rendition
 
+
 @dataclass(frozen=True, slots=True)
 class RenditionSpec:
     """How a rendition is made.

@@ -83,7 +83,7 @@ class JwtVerifier:
                 options=_OPTIONS,
             )
             return _Verified(_caller(claims), float(claims["exp"]))
-        except (jwt.PyJWTError, KeyError, TypeError, ValueError):
+        except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError):
             raise Unauthenticated from None
 
 
@@ -107,7 +107,7 @@ def read_jwks(path: Path) -> dict[str, jwt.PyJWK]:
         entries = json.loads(path.read_text("utf-8"))["keys"]
         usable = [entry for entry in entries if entry.get("kid") and entry.get("use", "sig") == "sig"]
         keys = {str(entry["kid"]): _key(entry) for entry in usable if _algorithm(entry)}
-    except (ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError):
         raise UnusableJwks from None
     if not keys:
         raise UnusableJwks

@@ -82,9 +82,8 @@ def _show(dev: Dev) -> None:
     }
     write_private(dev.data_dir / "dev.env", "".join(f"{name}={value}\n" for name, value in variables.items()))
     taken = "" if dev.address.endswith(f":{PORT}") else f"  (port {PORT} is taken by another program)"
-    sys.stdout.write(_BANNER.format(dev=dev, taken=taken, user=USER_ID))
-    if shutil.which("grpcurl") is None:
-        sys.stdout.write("grpcurl is not installed here: https://github.com/fullstorydev/grpcurl\n")
+    grpcurl = "" if shutil.which("grpcurl") else " (it is not installed here: https://github.com/fullstorydev/grpcurl)"
+    sys.stdout.write(_BANNER.format(dev=dev, taken=taken, user=USER_ID, grpcurl=grpcurl))
     sys.stdout.flush()
 
 
@@ -97,7 +96,7 @@ User token ({user}):
 Service token (dev-service):
 {dev.service_token}
 
-Both, and the address, are in {dev.data_dir}/dev.env. In another terminal, in this folder:
+Both, and the address, are in {dev.data_dir}/dev.env. To try it with grpcurl{grpcurl},\nin another terminal and in this folder:
 
   . ./{dev.data_dir}/dev.env
   call() {{ grpcurl -plaintext -H "authorization: Bearer $ME_IMAGES_USER_TOKEN" "$@"; }}

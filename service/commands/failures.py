@@ -17,7 +17,7 @@ from service.wiring import PlaintextRefused
 
 _SENTENCES: dict[type[Exception], str] = {
     UnknownSchema: "The database has another schema than this server; run `python -m service migrate` of this version.",
-    UnusableJwks: "ME_IMAGES_JWKS_FILE holds no EdDSA, ES256 or RS256 public key with a kid.",
+    UnusableJwks: "ME_IMAGES_JWKS_FILE cannot be read, or holds no EdDSA, ES256 or RS256 public key with a kid.",
     StorageUnavailable: "The database or the object store does not answer; check its address and that it runs.",
     CannotListen: "ME_IMAGES_ADDRESS is taken by another process, or is not an address of this machine.",
     PlaintextRefused: "Without TLS the server listens on loopback only; ME_IMAGES_ALLOW_PLAINTEXT=true allows it.",
@@ -31,7 +31,9 @@ def end_with(error: Exception) -> NoReturn:
     if isinstance(error, ValidationError):
         for problem in error.errors(include_input=False, include_url=False):
             name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
-            sys.stderr.write(f"{name}: {problem['msg']}.\n")
+            wrong = "is not set" if problem["type"] == "missing" else f"is wrong: {problem['msg']}"
+            sys.stderr.write(f"{name} {wrong}.\n")
+        sys.stderr.write("The README lists all settings.\n")
         sys.exit(2)
     sys.stderr.write(f"{_SENTENCES.get(type(error), str(error))}\n")
     sys.exit(1)

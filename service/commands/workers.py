@@ -1,4 +1,4 @@
-"""Several server processes on one port: started together, replaced when one dies, stopped together."""
+"""Several server processes on one port: started together, replaced when one is killed, stopped together."""
 
 import asyncio
 import os
@@ -23,10 +23,8 @@ async def supervise(count: int, environment: Mapping[str, str], stop: asyncio.Ev
 
 
 async def _keep_running(number: int, environment: Mapping[str, str], stop: asyncio.Event) -> int:
-    log = structlog.get_logger()
-    has_served = False
-    while True:
-        started = asyncio.get_running_loop().time()
+    """Replace a worker that a signal ended; one that ends by itself has said why, and would say it again."""
+    while not stop.is_set():
         worker = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "service", "serve"),
             stdin=asyncio.subprocess.PIPE,
@@ -36,13 +34,12 @@ async def _keep_running(number: int, environment: Mapping[str, str], stop: async
         status = await _until_end(worker, stop)
         if stop.is_set():
             return 0 if status in {0, -signal.SIGTERM} else 1
-        has_served = has_served or asyncio.get_running_loop().time() - started > 5
-        if not has_served:
+        if status >= 0:
             return status or 1
-        log.error("worker ended", worker=number, status=status)
+        structlog.get_logger().error("worker replaced", worker=number, signal=-status)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), RESTART_SECONDS)
-            return 0
+    return 0
 
 
 async def _until_end(worker: asyncio.subprocess.Process, stop: asyncio.Event) -> int:

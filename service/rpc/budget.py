@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from service.domain.errors import Overloaded
 
@@ -38,7 +38,8 @@ class ByteBudget:
             if turn.done() and not turn.cancelled():
                 self._free += size
             else:
-                self._waiting.remove((size, turn))
+                with suppress(ValueError):  # a release in the same moment passed this turn over and took it out
+                    self._waiting.remove((size, turn))
             self._wake()
             if isinstance(error, TimeoutError):
                 raise Overloaded from None

@@ -32,7 +32,7 @@ class MeImages(MeImageServiceServicer):
         self, request_iterator: AsyncIterator[pb.UploadMeImageRequest], context: object
     ) -> pb.UploadMeImageResponse:
         header = await _upload_header(request_iterator)
-        async with self._transfers.hold(header.size_bytes or limits.MAX_PHOTO_BYTES):
+        async with self._transfers.hold(min(header.size_bytes or limits.MAX_PHOTO_BYTES, limits.MAX_PHOTO_BYTES)):
             photo = await receive(header, _upload_chunks(request_iterator))
             uploaded = await upload(self._world, header, photo)
         me_image = me_image_message(uploaded.me_image) if uploaded.me_image else None

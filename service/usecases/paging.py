@@ -24,8 +24,7 @@ _POSITION_BYTES, _CHECK_BYTES = 24, 12
 def page_token(user_id: UserId, which: ListFilter, position: ListPosition) -> str:
     """Return the token that continues after this position."""
     microseconds = (position.created_at - _EPOCH) // timedelta(microseconds=1)
-    body = microseconds.to_bytes(8, "big") + position.me_image_id.bytes
-    return base64.urlsafe_b64encode(body + _check(user_id, which, body)).decode()
+    return _spelled(user_id, which, microseconds.to_bytes(8, "big") + position.me_image_id.bytes)
 
 
 def position_of(user_id: UserId, which: ListFilter, token: str) -> ListPosition | None:
@@ -33,17 +32,20 @@ def position_of(user_id: UserId, which: ListFilter, token: str) -> ListPosition 
     if not token:
         return None
     try:
-        raw = base64.b64decode(token, altchars=b"-_", validate=True)
+        body = base64.b64decode(token, altchars=b"-_", validate=True)[:_POSITION_BYTES]
     except (binascii.Error, ValueError):
         raise InvalidPageToken from None
-    body = raw[:_POSITION_BYTES]
-    if len(raw) != _POSITION_BYTES + _CHECK_BYTES or raw[_POSITION_BYTES:] != _check(user_id, which, body):
+    if token != _spelled(user_id, which, body):
         raise InvalidPageToken
     try:
         created_at = _EPOCH + timedelta(microseconds=int.from_bytes(body[:8], "big"))
     except OverflowError:
         raise InvalidPageToken from None
     return ListPosition(created_at, MeImageId(UUID(bytes=body[8:])))
+
+
+def _spelled(user_id: UserId, which: ListFilter, body: bytes) -> str:
+    return base64.urlsafe_b64encode(body + _check(user_id, which, body)).decode()
 
 
 def _check(user_id: UserId, which: ListFilter, body: bytes) -> bytes:

@@ -35,7 +35,8 @@ async def receive(header: UploadHeader, chunks: AsyncIterator[bytes]) -> Photo:
     Raises:
         ImageTooLarge: at the first byte past 10 MiB, or at once when the header announces that many.
         UploadEmpty: no byte came.
-        DigestMismatch: the header announced other bytes.
+        DigestMismatch: the header announced other bytes; at the first byte past the announced size, because only
+            so many have a place in memory.
     """
     if (header.size_bytes or 0) > MAX_PHOTO_BYTES:
         raise ImageTooLarge
@@ -45,6 +46,8 @@ async def receive(header: UploadHeader, chunks: AsyncIterator[bytes]) -> Photo:
         size += len(chunk)
         if size > MAX_PHOTO_BYTES:
             raise ImageTooLarge
+        if header.size_bytes is not None and size > header.size_bytes:
+            raise DigestMismatch
         digest.update(chunk)
         parts.append(chunk)
     if not size:

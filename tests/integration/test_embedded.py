@@ -7,6 +7,7 @@ import stat
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import psutil
@@ -33,58 +34,55 @@ async def test_what_was_stored_is_there_after_a_restart(tmp_path: Path) -> None:
 
 
 async def test_what_was_stored_is_there_after_kill_9_and_nothing_runs_on(tmp_path: Path) -> None:
-    host = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.integration.embedded_host", str(tmp_path)), stdout=PIPE
-    )
+    command = (sys.executable, "-m", "tests.integration.embedded_host", str(tmp_path))
+    host = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
     assert host.stdout is not None
     assert await asyncio.wait_for(host.stdout.readline(), 60) == b"kept\n"
     children = psutil.Process(host.pid).children(recursive=True)
     assert {process.name() for process in children} >= {"postgres", "weed"}
     host.kill()
+    async with embedded_stores(tmp_path) as stores:  # at once, while the old Postgres may still be ending
+        assert await kept(stores) == (b"kept", b"kept")
+
+        async def all_gone() -> bool:
+            return not any(_lives(process) for process in children)
+
+        assert await until(all_gone, 15)
     await host.wait()
 
-    async def all_gone() -> bool:
-        return not any(_lives(process) for process in children)
 
-    assert await until(all_gone, 15)
-    # As if the number of the killed Postgres had gone to another process since: to this one.
+async def test_a_process_number_that_was_reused_does_not_keep_postgres_from_starting(tmp_path: Path) -> None:
+    logs = _folder(tmp_path / "logs")
+    async with running_postgres(tmp_path, logs):
+        pass
+    # What a killed Postgres leaves, with its number given to another process since: to this one.
     (tmp_path / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{tmp_path / 'postgres'}\n")
-    async with embedded_stores(tmp_path) as stores:
-        assert await kept(stores) == (b"kept", b"kept")
-
-
-async def test_a_restart_right_after_kill_9_waits_for_what_is_left(tmp_path: Path) -> None:
-    host = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.integration.embedded_host", str(tmp_path)), stdout=PIPE
-    )
-    assert host.stdout is not None
-    assert await asyncio.wait_for(host.stdout.readline(), 60) == b"kept\n"
-    host.kill()
-    async with embedded_stores(tmp_path) as stores:
-        assert await kept(stores) == (b"kept", b"kept")
-    await host.wait()
+    async with running_postgres(tmp_path, logs) as url:
+        connection = await asyncpg.connect(url)
+        await connection.close()
 
 
 async def test_a_deep_data_folder_works(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 120) / ("e" * 120)
     async with running_postgres(deep, _folder(deep / "logs")) as url:
         connection = await asyncpg.connect(url)
-        sockets = Path(await connection.fetchval("SHOW unix_socket_directories"))
         await connection.close()
+        sockets = Path(parse_qs(urlsplit(url).query)["host"][0])
         assert not sockets.is_relative_to(tmp_path)
         assert _closed(sockets)
-    assert not sockets.exists()
+    assert not list(sockets.parent.glob(sockets.name))
 
 
 async def test_they_listen_on_loopback_only_and_postgres_on_no_port(stores: EmbeddedStores) -> None:
-    listening = [
-        (process.name(), address.laddr.ip)
-        for process in psutil.Process().children(recursive=True)
-        for address in process.net_connections("inet")
-        if address.status == psutil.CONN_LISTEN and process.name() in {"postgres", "weed"}
-    ]
-    assert set(listening) == {("weed", "127.0.0.1")}
-    assert stores.s3_endpoint.startswith("127.0.0.1:")
+    (store,) = [process for process in psutil.Process().children() if process.name() == "weed"]
+    listening = [address for address in store.net_connections("inet") if address.status == psutil.CONN_LISTEN]
+    assert {address.laddr.ip for address in listening} == {"127.0.0.1"}
+    connection = await asyncpg.connect(stores.database_url)
+    try:
+        # Asked itself, as root in a container may not look at what another user's process has open.
+        assert await connection.fetchval("SHOW listen_addresses") == ""
+    finally:
+        await connection.close()
 
 
 async def test_postgres_admits_by_system_user_only(stores: EmbeddedStores) -> None:
@@ -108,7 +106,7 @@ async def test_the_services_role_is_no_superuser(stores: EmbeddedStores) -> None
 
 async def test_wrong_s3_credentials_are_refused(stores: EmbeddedStores) -> None:
     with pytest.raises(S3Error) as refusal:
-        s3_client(stores, "f" * 64).bucket_exists(stores.s3_bucket)
+        s3_client(stores, "f" * 64).list_buckets()
     assert refusal.value.code == "SignatureDoesNotMatch"
 
 
@@ -137,7 +135,7 @@ async def test_a_start_that_fails_names_the_log(tmp_path: Path) -> None:
     with pytest.raises(EmbeddedStoreError, match=str(logs / "postgres.log")):
         async with running_postgres(tmp_path, logs):
             pass
-    assert "PG_VERSION" in (logs / "postgres.log").read_text()
+    assert (logs / "postgres.log").read_text()
 
 
 def _folder(path: Path) -> Path:

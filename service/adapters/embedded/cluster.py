@@ -21,8 +21,7 @@ def user_for(cluster: Path) -> User:
     """
     if os.geteuid() != 0:
         return User.ourselves()
-    if cluster.exists():
-        owner = cluster.stat()
+    if cluster.exists() and (owner := cluster.stat()).st_uid != 0:
         return User(owner.st_uid, owner.st_gid)
     nobody = pwd.getpwnam("nobody")
     return User(nobody.pw_uid, nobody.pw_gid)

@@ -73,7 +73,7 @@ def _credentials(path: Path) -> tuple[str, str]:
 
 @contextmanager
 def _client(access: S3Access) -> Iterator[Minio]:
-    with PoolManager(timeout=Timeout(5), retries=Retry(0), maxsize=1) as http:
+    with PoolManager(timeout=Timeout(2), retries=Retry(0), maxsize=1) as http:
         keys = (access.access_key, access.secret_key)
         yield Minio(access.endpoint, *keys, secure=False, region="us-east-1", http_client=http)
 

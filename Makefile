@@ -1,0 +1,51 @@
+# Needs Python 3.11 or newer and make; everything else is installed into .venv on the first run.
+PYTHON ?= python3
+BIN := .venv/bin
+LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(LOCKFLAGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check generate bench lock setup clean clean-data
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+
+run: setup ## start the service with its own PostgreSQL and S3 store; data in .data
+	@$(BIN)/python -m service dev
+
+test: setup ## run the tests, or some of them: make test ARGS='tests/unit -k upload'
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## lint, types, import rules, contract, generated code, locks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy .ci/setup.py .ci/generate.py
+	$(BIN)/lint-imports
+	$(BIN)/buf lint
+	$(BIN)/python .ci/generate.py --check
+	$(BIN)/python -m pip check
+	@! grep -n '://' requirements*.lock || { echo 'a lock file names an address'; exit 1; }
+
+generate: setup ## make clients/python/meimage/v1 from protos
+	$(BIN)/python .ci/generate.py
+
+bench: setup ## measure the service against its ceilings
+	@$(BIN)/python -m tests.bench
+
+lock: setup ## renew the lock files; newer versions with LOCKFLAGS=--upgrade
+	$(LOCK) -o requirements.lock pyproject.toml
+	$(LOCK) -c requirements.lock -o requirements-dev.lock --extra embedded --group dev pyproject.toml
+	$(LOCK) -c requirements-dev.lock -o requirements-build.lock --group build
+
+setup:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo 'me-images needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...'; exit 1; }
+	@$(PYTHON) .ci/setup.py
+
+clean: ## remove .venv and all caches, but no data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf *.egg-info clients/python/*.egg-info
+	find service tests clients .ci -name __pycache__ -prune -exec rm -rf {} +
+
+clean-data: ## remove .data: the photos and keys of `make run`
+	rm -rf .data

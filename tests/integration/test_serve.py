@@ -1,0 +1,143 @@
+"""`serve` and the commands beside it, as processes: settings, workers, signals."""
+
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import grpc
+import psutil
+import pytest
+
+from service.config import Settings
+from tests.dev_process import ended, service
+from tests.people import face, new_user_id, person
+from tests.pictures import jpeg
+from tests.tokens import Issuer
+from tests.waiting import until
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """Return settings as the variables that make them."""
+    plain = settings.model_dump()
+    secret = {name: getattr(settings, name).get_secret_value() for name in plain if name in _SECRETS}
+    return {f"ME_IMAGES_{name.upper()}": str(value) for name, value in (plain | secret).items()}
+
+
+_SECRETS = {"database_url", "s3_access_key", "s3_secret_key"}
+
+
+def free_port() -> int:
+    with socket.socket() as asking:
+        asking.bind(("127.0.0.1", 0))
+        port: int = asking.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def serving(settings: Settings, folder: Path, *, workers: int) -> AsyncIterator[tuple[psutil.Process, str]]:
+    """Run a server process until the block ends; give it and its address, once it is healthy."""
+    address = f"127.0.0.1:{free_port()}"
+    own = variables(settings.model_copy(update={"address": address, "workers": workers}))
+    process = await service("serve", folder=folder, **own)
+    try:
+
+        async def healthy() -> bool:
+            probe = await service("health", folder=folder, ME_IMAGES_ADDRESS=address)
+            return (await ended(probe))[0] == 0
+
+        await until(healthy, 60)
+        yield psutil.Process(process.pid), address
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        await process.communicate()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_it_answers_and_sigterm_ends_it_cleanly(
+    settings: Settings, issuer: Issuer, tmp_path: Path, workers: int
+) -> None:
+    async with serving(settings, tmp_path, workers=workers) as (server, address):
+        processes = [server, *server.children(recursive=True)]
+        user_id = new_user_id()
+        async with grpc.aio.insecure_channel(address) as channel:
+            me = person(channel, issuer.user(user_id), user_id)
+            created = await me.upload(jpeg(), face("here"))
+            assert (await me.get(created.me_image.me_image_id)).label == "here"
+        server.send_signal(signal.SIGTERM)
+        await until(lambda: not any(process.is_running() and process.status() != "zombie" for process in processes))
+
+
+def workers_of(server: psutil.Process) -> list[psutil.Process]:
+    """A worker that has ended, and one that is only being started, have no such command line."""
+    with suppress(psutil.NoSuchProcess):
+        return [child for child in server.children() if "serve" in child.cmdline()]
+    return []
+
+
+async def test_a_worker_that_is_killed_is_replaced(settings: Settings, tmp_path: Path) -> None:
+    async with serving(settings, tmp_path, workers=2) as (server, _):
+        first = workers_of(server)[0]
+        first.kill()
+        await until(lambda: len(workers_of(server)) == 2 and first not in workers_of(server))
+
+
+async def test_workers_end_with_a_supervisor_that_is_killed(settings: Settings, tmp_path: Path) -> None:
+    async with serving(settings, tmp_path, workers=2) as (server, _):
+        processes = server.children(recursive=True)
+        server.kill()
+        await until(lambda: not any(process.is_running() for process in processes))
+
+
+async def test_missing_settings_are_named(tmp_path: Path) -> None:
+    status, _, err = await ended(await service("serve", folder=tmp_path))
+    assert status == 2
+    assert "ME_IMAGES_DATABASE_URL is not set." in err.splitlines()
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"ME_IMAGES_ADDRESS": "0.0.0.0:0"}, "loopback only"),  # what must be refused
+        ({"ME_IMAGES_ADDRESS": "192.0.2.1:1", "ME_IMAGES_ALLOW_PLAINTEXT": "true"}, "not an address of this machine"),
+        ({"ME_IMAGES_DATABASE_URL": "postgresql://127.0.0.1:1/none"}, "does not answer"),
+        ({"ME_IMAGES_KEK_FILE": "nowhere"}, "cannot read the KEK file"),
+        ({"ME_IMAGES_JWKS_FILE": "nowhere"}, "ME_IMAGES_JWKS_FILE"),
+        ({"ME_IMAGES_WORKERS": "none"}, "ME_IMAGES_WORKERS is wrong"),
+    ],
+)
+async def test_what_cannot_work_is_one_sentence(
+    settings: Settings, tmp_path: Path, changed: dict[str, str], sentence: str
+) -> None:
+    status, _, err = await ended(await service("serve", folder=tmp_path, **variables(settings) | changed))
+    assert status in {1, 2}
+    assert sentence in err
+    assert "Traceback" not in err
+
+
+async def test_a_taken_address_is_named(settings: Settings, tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        own = variables(settings) | {"ME_IMAGES_ADDRESS": address}
+        status, _, err = await ended(await service("serve", folder=tmp_path, **own))
+    assert status == 1
+    assert "ME_IMAGES_ADDRESS is taken" in err
+
+
+async def test_migrate_and_upkeep_print_what_they_did(settings: Settings, tmp_path: Path) -> None:
+    status, out, _ = await ended(await service("migrate", folder=tmp_path, **variables(settings)))
+    assert (status, out) == (0, "the schema is the newest\n")
+    status, out, _ = await ended(await service("upkeep", folder=tmp_path, **variables(settings)))
+    assert status == 0
+    assert out.startswith("removed ")
+
+
+async def test_health_of_nobody_is_a_failure(tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    status, out, _ = await ended(await service("health", folder=tmp_path, ME_IMAGES_ADDRESS=address))
+    assert (status, out) == (1, "UNAVAILABLE\n")
