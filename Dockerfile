@@ -15,7 +15,7 @@ RUN /build/bin/pip wheel --no-cache-dir --no-index --no-deps --no-build-isolatio
     && /app/bin/python -m compileall -q /app/lib
 
 FROM python:3.11-slim
-RUN python -m pip uninstall --yes --quiet --root-user-action ignore pip setuptools wheel || true
+RUN python -m pip uninstall --yes --quiet --root-user-action ignore pip setuptools wheel
 COPY --from=build /app /app
 # MALLOC_ARENA_MAX: the memory of decoded pictures is given back instead of being kept for each thread.
 ENV PATH=/app/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=2

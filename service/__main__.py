@@ -14,6 +14,8 @@ from service.commands.failures import KNOWN, end_with
 from service.config import Settings
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
+INTERRUPTED = 130
+"""The exit status of a program that SIGINT ended, as shells report it."""
 
 
 def main() -> None:
@@ -25,6 +27,8 @@ def main() -> None:
             sys.exit(runner.run(_command(arguments)))
     except KNOWN as error:
         end_with(error)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def _command(arguments: argparse.Namespace) -> Coroutine[None, None, int]:

@@ -78,6 +78,11 @@ class PicturePool:
         return tuple(worker.pid for worker in self._workers)
 
     @property
+    def alive(self) -> bool:
+        """False when a worker has died that is not replaced yet: the next photo for it starts another."""
+        return all(worker.alive for worker in self._workers)
+
+    @property
     def busy(self) -> int:
         """How many workers have a photo."""
         return self._busy

@@ -78,7 +78,7 @@ class Admission(grpc.aio.ServerInterceptor):
         return with_stream_requests(handler, self._admitted(handler, SCOPES.get(method)))
 
     def _admitted(self, handler: Handler, scope: Scope | None) -> StreamBehavior:
-        behavior = behavior_of(handler)
+        behavior = behavior_of(handler, self._pace.message)
         is_stream = handler.request_streaming or handler.response_streaming
         seconds = self._pace.stream if is_stream else self._pace.call
 

@@ -1,5 +1,6 @@
 """Handlers of every shape as one: a coroutine that gets a stream of messages, and returns its answer or writes many."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -21,10 +22,11 @@ StreamBehavior: TypeAlias = Callable[[AsyncIterator[Message], Context], Awaitabl
 Around: TypeAlias = Callable[[Context], AbstractAsyncContextManager[None]]
 
 
-def behavior_of(handler: Handler) -> Behavior:
+def behavior_of(handler: Handler, write_seconds: float) -> Behavior:
     """Return a handler's function as a coroutine function; a stream of answers is written to the context.
 
-    Writing, unlike yielding, lets a cancellation end the handler at once and in its own frames.
+    Writing, unlike yielding, lets a cancellation end the handler at once and in its own frames. A caller that does
+    not take a message within ``write_seconds`` raises TimeoutError.
     """
     inner = handler.stream_stream or handler.unary_stream or handler.stream_unary or handler.unary_unary
     if not handler.response_streaming:
@@ -34,7 +36,8 @@ def behavior_of(handler: Handler) -> Behavior:
     async def write_all(incoming: Incoming, context: Context) -> None:
         async with aclosing(stream(incoming, context)) as answers:
             async for answer in answers:
-                await context.write(answer)
+                async with asyncio.timeout(write_seconds):
+                    await context.write(answer)
 
     return write_all
 

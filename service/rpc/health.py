@@ -42,7 +42,9 @@ async def watched_health(needs: Mapping[str, Pingable]) -> AsyncIterator[aio.Hea
             await probing
 
 
-async def _probe_for_ever(servicer: aio.HealthServicer, needs: Mapping[str, Pingable], missing_before: list[str]) -> None:
+async def _probe_for_ever(
+    servicer: aio.HealthServicer, needs: Mapping[str, Pingable], missing_before: list[str]
+) -> None:
     while True:
         await asyncio.sleep(PROBE_SECONDS)
         missing = await _missing(needs)

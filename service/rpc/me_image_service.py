@@ -14,7 +14,7 @@ from service.rpc.convert import me_image_message, media_message
 from service.rpc.enums import RENDITIONS, VIEWS
 from service.rpc.fields import Fields
 from service.usecases.create import create_me_image
-from service.usecases.download import download
+from service.usecases.download import find_download, open_download
 from service.usecases.pool import ListQuery, get_me_image, list_me_images
 from service.usecases.receive import UploadHeader, receive
 from service.usecases.upload import upload
@@ -78,18 +78,19 @@ class MeImages(MeImageServiceServicer):
         me_image_id = MeImageId(fields.uuid("me_image_id", request.me_image_id))
         rendition = fields.choice("rendition", RENDITIONS, request.rendition, default=None)
         fields.check()
-        async with self._transfers.hold(limits.MAX_PHOTO_BYTES):
-            found = await download(self._world, UserId(request.user_id), me_image_id, rendition)
+        download = await find_download(self._world, UserId(request.user_id), me_image_id, rendition)
+        async with self._transfers.hold(download.size_bytes):
+            opened = await open_download(self._world, download)
             header = pb.DownloadHeader(
-                content_type=found.content_type,
-                size_bytes=len(found.content),
-                sha256=found.sha256,
-                width=found.width,
-                height=found.height,
+                content_type=download.content_type,
+                size_bytes=len(opened.content),
+                sha256=opened.sha256,
+                width=download.width,
+                height=download.height,
             )
             yield pb.DownloadMeImageResponse(header=header)
-            for start in range(0, len(found.content), limits.DOWNLOAD_CHUNK_BYTES):
-                chunk = found.content[start : start + limits.DOWNLOAD_CHUNK_BYTES]
+            for start in range(0, len(opened.content), limits.DOWNLOAD_CHUNK_BYTES):
+                chunk = opened.content[start : start + limits.DOWNLOAD_CHUNK_BYTES]
                 yield pb.DownloadMeImageResponse(chunk=chunk)
 
 

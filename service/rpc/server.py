@@ -32,7 +32,7 @@ _OPTIONS = (
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.http2.ping_timeout_ms", 5_000),
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
 
@@ -69,7 +69,9 @@ async def serving(
 ) -> AsyncIterator[Running]:
     """Answer calls until the block ends, then let those in flight finish. Raises CannotListen."""
     interceptors = (CallLog(world.ids, seconds), Errors(), Admission(tokens, door.pace))
-    server = grpc.aio.server(interceptors=interceptors, options=(*_OPTIONS, ("grpc.so_reuseport", int(door.share_port))))
+    server = grpc.aio.server(
+        interceptors=interceptors, options=(*_OPTIONS, ("grpc.so_reuseport", int(door.share_port)))
+    )
     add_MeImageServiceServicer_to_server(MeImages(world, ByteBudget(door.transfer_bytes)), server)
     try:
         port = server.add_insecure_port(door.address)

@@ -5,45 +5,61 @@ import hashlib
 from dataclasses import dataclass
 
 from service.domain.errors import MeImageNotFound
-from service.domain.model import MediaType, MeImageId, Rendition, UserId
+from service.domain.model import MediaId, MediaType, MeImageId, Rendition, UserId
 from service.domain.objects import object_key, variant_of
-from service.usecases.sealed import seals_of
+from service.usecases.sealed import UserSeals, seals_of
 from service.usecases.world import World
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """Bytes that were opened whole, and what they are; ``width`` and ``height`` are upright pixels."""
+    """Something that can be downloaded, still sealed; sizes are bytes and upright pixels."""
 
+    seals: UserSeals
+    media_id: MediaId
+    rendition: Rendition | None
     content_type: MediaType
+    size_bytes: int
     width: int
     height: int
-    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Bytes that were opened whole, and their SHA-256 in lower-case hex."""
+
     content: bytes
+    sha256: str
 
 
-async def download(world: World, user_id: UserId, me_image_id: MeImageId, rendition: Rendition | None) -> Download:
-    """Return the original, or a rendition, whole and proven.
-
-    Raises:
-        MeImageNotFound: the user has no such me-image.
-        SealBroken, ObjectMissing: the bucket holds something else than what was stored.
-    """
+async def find_download(world: World, user_id: UserId, me_image_id: MeImageId, rendition: Rendition | None) -> Download:
+    """Return what to download: the original, or a rendition. Raises MeImageNotFound."""
     found = await world.store.me_image(user_id, me_image_id)
     if found is None:
         raise MeImageNotFound
     wrapped, record = found
-    seals = seals_of(world.vault, user_id, wrapped)
     media = record.media
     picture = media if rendition is None else await world.store.rendition(user_id, media.media_id, rendition)
     if picture is None:
         raise MeImageNotFound
-    sealed = await world.objects.get(object_key(media.media_id, rendition))
-    context = seals.object_context(media.media_id, variant_of(rendition))
+    return Download(
+        seals=seals_of(world.vault, user_id, wrapped),
+        media_id=media.media_id,
+        rendition=rendition,
+        content_type=picture.content_type,
+        size_bytes=picture.size_bytes,
+        width=picture.width,
+        height=picture.height,
+    )
 
-    def open_whole() -> tuple[bytes, str]:
-        content = world.vault.open(seals.key, context, sealed)
-        return content, hashlib.sha256(content).hexdigest()
 
-    content, sha256 = await asyncio.to_thread(open_whole)
-    return Download(picture.content_type, picture.width, picture.height, sha256, content)
+async def open_download(world: World, download: Download) -> Opened:
+    """Fetch and open it. Raises SealBroken or ObjectMissing when the bucket holds something else than was stored."""
+    sealed = await world.objects.get(object_key(download.media_id, download.rendition))
+    context = download.seals.object_context(download.media_id, variant_of(download.rendition))
+
+    def open_whole() -> Opened:
+        content = world.vault.open(download.seals.key, context, sealed)
+        return Opened(content, hashlib.sha256(content).hexdigest())
+
+    return await asyncio.to_thread(open_whole)

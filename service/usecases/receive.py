@@ -46,6 +46,8 @@ async def receive(header: UploadHeader, chunks: AsyncIterator[bytes]) -> Photo:
         size += len(chunk)
         if size > MAX_PHOTO_BYTES:
             raise ImageTooLarge
+        if size > (header.size_bytes or MAX_PHOTO_BYTES):
+            raise DigestMismatch
         if header.size_bytes is not None and size > header.size_bytes:
             raise DigestMismatch
         digest.update(chunk)

@@ -5,20 +5,19 @@ the clock, ``cpu`` in seconds of this process.
 """
 
 import asyncio
+import hashlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
 import uvloop
-from meimage.v1 import me_image_pb2
 from meimage.v1 import me_image_service_pb2 as pb
 
 from tests.bench.figures import percentile
 from tests.bench.helper import answer, questions
-from tests.bench.photos import varied
-from tests.people import bearer, face, person
-
-_OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
+from tests.bench.photos import NONCE_BYTES, varied_start
+from tests.people import CHUNK, Person, bearer, face, person
 
 
 async def main() -> None:
@@ -31,21 +30,40 @@ async def main() -> None:
 
 
 async def _upload(address: str, token: str, user_id: str, photo: str, count: str, at_once: str) -> dict[str, float]:
-    """Upload ``count`` photos that differ; each answer must have the digest of what was sent."""
+    """Upload ``count`` photos that differ; the answer must have the digest of what was sent."""
     content = await asyncio.to_thread(Path(photo).read_bytes)
     turns = asyncio.Semaphore(int(at_once))
-    slowest = 0.0
     async with grpc.aio.insecure_channel(address) as channel:
         someone = person(channel, token, user_id)
 
-        async def upload(number: int) -> float:
+        async def upload() -> float:
             async with turns:
                 started = time.perf_counter()
-                await someone.upload(varied(content), face(f"upload {number}"), filename=f"IMG_{number:04}.jpg")
+                await _upload_varied(someone, content)
                 return time.perf_counter() - started
 
-        slowest = max(await asyncio.gather(*(upload(number) for number in range(int(count)))))
+        slowest = max(await asyncio.gather(*(upload() for _ in range(int(count)))))
     return {"slowest": slowest}
+
+
+async def _upload_varied(someone: Person, content: bytes) -> None:
+    digest = hashlib.sha256()
+
+    def chunks() -> Iterator[bytes]:
+        yield varied_start() + content[2:CHUNK]
+        yield from (content[start : start + CHUNK] for start in range(CHUNK, len(content), CHUNK))
+
+    def messages() -> Iterator[pb.UploadMeImageRequest]:
+        size = len(content) + NONCE_BYTES
+        header = pb.UploadHeader(user_id=someone.user_id, size_bytes=size, filename="me.jpg", new_me_image=face("me"))
+        yield pb.UploadMeImageRequest(header=header)
+        for chunk in chunks():
+            digest.update(chunk)
+            yield pb.UploadMeImageRequest(chunk=chunk)
+
+    uploaded = await someone.stub.UploadMeImage(messages(), metadata=someone.metadata)
+    if uploaded.media.sha256 != digest.hexdigest() or not uploaded.me_image.me_image_id:
+        raise ValueError("the answer is about other bytes")
 
 
 async def _download(
@@ -64,3 +82,33 @@ async def _download(
 
         sizes = await asyncio.gather(*(download() for _ in range(int(count))))
     return {"bytes": float(sum(sizes))}
+
+
+async def _call(
+    address: str, method: str, token: str, request: str, answer_bytes: str, calls: str, at_once: str
+) -> dict[str, float]:
+    """Make the same call again and again; an answer of another size is wrong. Latencies in microseconds."""
+    body, left, wrong = bytes.fromhex(request), int(calls), 0
+    latencies: list[float] = []
+    async with grpc.aio.insecure_channel(address) as channel:
+        call = channel.unary_unary(method)
+
+        async def repeat() -> None:
+            nonlocal left, wrong
+            while left > 0:
+                left -= 1
+                started = time.perf_counter()
+                try:
+                    wrong += len(await call(body, metadata=bearer(token))) != int(answer_bytes)
+                except grpc.aio.AioRpcError:
+                    wrong += 1
+                latencies.append((time.perf_counter() - started) * 1e6)
+
+        await asyncio.gather(*(repeat() for _ in range(int(at_once))))
+    p50, p99 = (percentile(latencies, share) for share in (0.5, 0.99))
+    return {"calls": float(len(latencies)), "wrong": float(wrong), "p50": p50, "p99": p99}
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())

@@ -5,12 +5,12 @@ import struct
 from collections.abc import AsyncIterator, Callable, Iterable
 
 import pytest
+import pyvips
 from PIL import Image, ImageCms
 
 from service.adapters.pictures import PicturePool
 from service.adapters.pictures_render import encode
 from service.adapters.pictures_specs import SPECS, RenditionSpec
-from service.adapters.pictures_vips import pyvips
 from service.domain.errors import ImageTooLarge, MeImageError, TooManyPixels, UndecodableImage, UnsupportedMediaType
 from service.domain.limits import MAX_PHOTO_BYTES
 from service.domain.model import THUMBNAIL, MediaType
@@ -105,9 +105,7 @@ async def test_exif_alone_does_not_turn_a_heic(pool: PicturePool) -> None:
         pytest.param(lambda: photos.interlaced_png(mode="RGBA"), PNG, photos.QUADRANTS, 12, id="16-bit-alpha"),
         pytest.param(lambda: photos.animated("PNG"), PNG, photos.QUADRANTS, 12, id="apng"),
         pytest.param(photos.transparent_png, PNG, RIGHT_HALF, 12, id="alpha"),
-        pytest.param(
-            lambda: photos.transparent_png("LA"), PNG, (WHITE, GREYS[1], WHITE, GREYS[3]), 4, id="grey-alpha"
-        ),
+        pytest.param(lambda: photos.transparent_png("LA"), PNG, (WHITE, GREYS[1], WHITE, GREYS[3]), 4, id="grey-alpha"),
         pytest.param(photos.webp, WEBP, photos.QUADRANTS, 12, id="webp"),
         pytest.param(lambda: photos.webp(6), WEBP, photos.QUADRANTS, 12, id="webp-turned"),
         pytest.param(photos.avif, AVIF, photos.QUADRANTS, 12, id="avif"),
@@ -127,7 +125,13 @@ async def test_every_kind_of_pixel_becomes_srgb(
 
 @pytest.mark.parametrize(
     ("photo", "media_type"),
-    [(photos.jpeg, JPEG), (photos.png, PNG), (photos.webp, WEBP), (photos.avif, AVIF), (photos.heic_with_profile, HEIC)],
+    [
+        (photos.jpeg, JPEG),
+        (photos.png, PNG),
+        (photos.webp, WEBP),
+        (photos.avif, AVIF),
+        (photos.heic_with_profile, HEIC),
+    ],
     ids=["jpeg", "png", "webp", "avif", "heic"],
 )
 async def test_display_p3_is_converted(pool: PicturePool, photo: Callable[..., bytes], media_type: MediaType) -> None:
@@ -142,7 +146,13 @@ async def test_display_p3_is_converted(pool: PicturePool, photo: Callable[..., b
 
 @pytest.mark.parametrize(
     ("photo", "media_type"),
-    [(photos.jpeg, JPEG), (photos.png, PNG), (photos.webp, WEBP), (photos.avif, AVIF), (photos.heic_with_profile, HEIC)],
+    [
+        (photos.jpeg, JPEG),
+        (photos.png, PNG),
+        (photos.webp, WEBP),
+        (photos.avif, AVIF),
+        (photos.heic_with_profile, HEIC),
+    ],
     ids=["jpeg", "png", "webp", "avif", "heic"],
 )
 @pytest.mark.parametrize("profile", [b"junk" * 50, photos.display_p3()[:200], photos.display_p3()[:128]])
@@ -164,9 +174,7 @@ async def test_a_broken_profile_is_ignored(
     ],
     ids=["jpeg", "webp", "png", "heic", "avif"],
 )
-async def test_no_metadata_gets_through(
-    pool: PicturePool, photo: Callable[[], bytes], media_type: MediaType
-) -> None:
+async def test_no_metadata_gets_through(pool: PicturePool, photo: Callable[[], bytes], media_type: MediaType) -> None:
     original = photo()
     assert photos.SECRET in original
     thumbnail = thumbnail_of(await pool.render(original, media_type, [THUMBNAIL]))

@@ -2,8 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -12,22 +11,26 @@ from service.rpc import budget
 from service.rpc.budget import ByteBudget
 
 
-@asynccontextmanager
-async def holding(bytes_: ByteBudget, size: int) -> AsyncIterator[asyncio.Task[None]]:
-    """A call that holds so much until the block ends; the block begins when it holds, or waits."""
-    release = asyncio.Event()
+class Hold:
+    """A call that holds so much until it is told to end; made, it holds or waits."""
 
-    async def hold() -> None:
-        async with bytes_.hold(size):
-            await release.wait()
+    def __init__(self, bytes_: ByteBudget, size: int) -> None:
+        self._bytes, self._size, self._end = bytes_, size, asyncio.Event()
+        self.has_begun = False
+        self.task = asyncio.create_task(self._run())
 
-    task = asyncio.create_task(hold())
-    await turns()
-    try:
-        yield task
-    finally:
-        release.set()
-        await asyncio.gather(task, return_exceptions=True)
+    async def _run(self) -> None:
+        async with self._bytes.hold(self._size):
+            self.has_begun = True
+            await self._end.wait()
+
+    async def end(self) -> None:
+        self._end.set()
+        await self.task
+
+    async def give_up(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
 
 
 async def turns(count: int = 5) -> None:
@@ -44,81 +47,84 @@ async def is_free(bytes_: ByteBudget, size: int) -> bool:
 
 
 async def test_as_much_as_there_is_and_no_more() -> None:
-    bytes_, done = ByteBudget(10), []
-
-    async def third() -> None:
-        async with bytes_.hold(1):
-            done.append("third")
-
-    async with holding(bytes_, 6), holding(bytes_, 4):
-        waiting = asyncio.create_task(third())
-        await turns()
-        assert not done
-    await waiting
-    assert done == ["third"]
+    bytes_ = ByteBudget(10)
+    first, second, third = Hold(bytes_, 6), Hold(bytes_, 4), Hold(bytes_, 1)
+    await turns()
+    assert (first.has_begun, second.has_begun, third.has_begun) == (True, True, False)
+    await second.end()
+    await turns()
+    assert third.has_begun
+    await asyncio.gather(first.end(), third.end())
+    assert await is_free(bytes_, 10)
 
 
 async def test_a_large_transfer_is_not_starved_by_small_ones() -> None:
-    bytes_, order = ByteBudget(10), []
-
-    async def take(size: int, name: str) -> None:
-        async with bytes_.hold(size):
-            order.append(name)
-
-    async with holding(bytes_, 5):
-        tasks = [asyncio.create_task(take(10, "large"))]
-        await turns()
-        tasks += [asyncio.create_task(take(1, f"small {number}")) for number in range(5)]
-        await turns()
-        assert order == []
-    await asyncio.gather(*tasks)
-    assert order[0] == "large"
-
-
-async def test_a_caller_who_gives_up_takes_nothing_along() -> None:
     bytes_ = ByteBudget(10)
-    async with holding(bytes_, 10):
-        async with holding(bytes_, 4) as waiting, holding(bytes_, 6) as behind:
-            waiting.cancel()
-            await turns()
-            assert waiting.cancelled()
-            assert not behind.done()
+    first = Hold(bytes_, 5)
+    await turns()
+    large, *small = [Hold(bytes_, size) for size in (10, 1, 1, 1)]
+    await turns()
+    assert not any(each.has_begun for each in (large, *small))
+    await first.end()
+    await turns()
+    assert large.has_begun
+    assert not any(each.has_begun for each in small)
+    await asyncio.gather(large.end(), *(each.end() for each in small))
+
+
+async def test_a_caller_who_gives_up_makes_room_for_those_behind_and_gives_nothing_away() -> None:
+    bytes_ = ByteBudget(10)
+    first = Hold(bytes_, 5)
+    await turns()
+    large, small = Hold(bytes_, 10), Hold(bytes_, 5)
+    await turns()
+    assert not small.has_begun
+    await large.give_up()
+    await turns()
+    assert small.has_begun
+    late = Hold(bytes_, 1)
+    await turns()
+    assert not late.has_begun
+    await asyncio.gather(first.end(), small.end(), late.end())
     assert await is_free(bytes_, 10)
 
 
 async def test_giving_up_at_the_moment_of_a_release_is_no_fault() -> None:
     bytes_ = ByteBudget(10)
-    async with holding(bytes_, 4) as waiting_after:
-        assert not waiting_after.done()
-        async with holding(bytes_, 6):
-            held = bytes_.hold(6)
-            task = asyncio.create_task(held.__aenter__())
-            await turns()
-            task.cancel()  # and the release follows before the task has run again
-        with pytest.raises(asyncio.CancelledError):
-            await task
+    async with AsyncExitStack() as held:
+        await held.enter_async_context(bytes_.hold(10))
+        waiting = Hold(bytes_, 6)
+        await turns()
+        waiting.task.cancel()
+        await held.aclose()  # before the cancelled task has run again
+    with pytest.raises(asyncio.CancelledError):
+        await waiting.task
     assert await is_free(bytes_, 10)
 
 
-async def test_a_turn_that_came_too_late_is_passed_on() -> None:
+async def test_giving_up_a_turn_that_was_just_given_passes_it_on() -> None:
     bytes_ = ByteBudget(10)
-    async with holding(bytes_, 10) as first:
-        async with holding(bytes_, 10) as second, holding(bytes_, 10) as third:
-            first.cancel()
-            await asyncio.sleep(0)
-            second.cancel()
-            await turns()
-            assert not third.done()
+    async with AsyncExitStack() as held:
+        await held.enter_async_context(bytes_.hold(10))
+        lucky, behind = Hold(bytes_, 10), Hold(bytes_, 10)
+        await turns()
+        await held.aclose()  # the turn is given
+        lucky.task.cancel()  # before its task has run again
+    await turns()
+    assert not lucky.has_begun
+    assert behind.has_begun
+    await behind.end()
     assert await is_free(bytes_, 10)
 
 
 async def test_waiting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "WAIT_SECONDS", 0.02)
     bytes_ = ByteBudget(10)
-    async with holding(bytes_, 10):
-        with pytest.raises(Overloaded):
-            async with bytes_.hold(1):
-                pass
+    first = Hold(bytes_, 10)
+    await turns()
+    with pytest.raises(Overloaded):
+        await Hold(bytes_, 1).task
+    await first.end()
     assert await is_free(bytes_, 10)
 
 

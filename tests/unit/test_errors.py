@@ -13,6 +13,7 @@ from service.rpc.errors import STATUS
 
 CONTRACT = Path(__file__).parents[2] / "protos/meimage/v1/error_reason.proto"
 PREFIX = "ERROR_REASON_"
+NAMES = [value.name for value in error_reason_pb2.ErrorReason.DESCRIPTOR.values]
 
 
 def subclasses_of(parent: type[MeImageError]) -> Iterator[type[MeImageError]]:
@@ -32,7 +33,7 @@ def test_a_reason_has_a_status(refused: type[MeImageError]) -> None:
 
 @every_reason
 def test_a_reason_is_in_the_contract(refused: type[MeImageError]) -> None:
-    assert PREFIX + refused.reason in error_reason_pb2.ErrorReason.keys()
+    assert PREFIX + refused.reason in NAMES
 
 
 @every_reason
@@ -41,15 +42,13 @@ def test_a_reason_has_a_sentence_for_callers(refused: type[MeImageError]) -> Non
 
 
 def test_every_reason_of_the_contract_is_one_of_the_code() -> None:
-    unspecified, *named = error_reason_pb2.ErrorReason.keys()
+    unspecified, *named = NAMES
     assert unspecified == f"{PREFIX}UNSPECIFIED"
     assert sorted(named) == sorted(PREFIX + refused.reason for refused in REASONS)
 
 
 def test_the_contract_names_the_same_status() -> None:
-    documented = dict(re.findall(r"// ([A-Z_]+): [^\n]*\n\s*ERROR_REASON_(\w+) = ", CONTRACT.read_text()))
     by_reason = re.findall(r"// ([A-Z_]+): [^\n]*\n\s*ERROR_REASON_(\w+) = ", CONTRACT.read_text())
-    assert documented
     assert {reason: status for status, reason in by_reason} == {each.reason: STATUS[each].name for each in REASONS}
 
 

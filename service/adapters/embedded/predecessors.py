@@ -20,8 +20,9 @@ def mark(cluster: Path) -> str:
 async def clear_away(cluster: Path) -> None:
     """Wait until an earlier run has ended, then remove its note. Raises EmbeddedStoreError after 15 s.
 
-    Its processes end by themselves, within moments. The note must go because its number may be another process's by now, whom
-    Postgres would take for its predecessor. Where processes outlive their parent (other systems than Linux), it stays.
+    Its processes end by themselves, within moments. The note must go because its number may be another process's by
+    now, whom Postgres would take for its predecessor. Where processes outlive their parent (on other systems than
+    Linux), it stays.
     """
     if sys.platform != "linux":
         return

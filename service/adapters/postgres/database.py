@@ -118,4 +118,6 @@ def away_is_unavailable() -> Iterator[None]:
     try:
         yield
     except _AWAY as error:
+        if isinstance(error, ValueError):  # the driver's word for arguments of ours that cannot be right
+            raise
         raise StorageUnavailable from error

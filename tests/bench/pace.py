@@ -1,0 +1,22 @@
+"""How much every bench does: enough for medians, bounded in count and time."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The measure of a run. Every round is one of the service and one of its ceiling, in turns.
+
+    ``seconds`` of unary load for each side of a round; then calls, uploads and downloads for each.
+    """
+
+    rounds: int
+    seconds: float
+    latency_calls: int
+    uploads: int
+    downloads: int
+    memory_rounds: int
+
+
+FULL = Pace(rounds=7, seconds=3.0, latency_calls=1500, uploads=8, downloads=40, memory_rounds=5)
+QUICK = Pace(rounds=5, seconds=0.7, latency_calls=300, uploads=3, downloads=15, memory_rounds=1)
