@@ -11,6 +11,7 @@ import asyncpg
 import grpc
 import hypothesis
 import pytest
+from minio import Minio
 from pydantic import SecretStr
 
 from service.adapters.embedded import EmbeddedStores, embedded_stores
@@ -19,6 +20,7 @@ from service.adapters.postgres.migrate import migrate
 from service.config import Settings
 from service.wiring import Built, open_server, open_world
 from tests.people import Person, new_user_id, person
+from tests.stored import Stored
 from tests.tokens import AUDIENCE, ISSUER, Issuer
 
 hypothesis.settings.register_profile("suite", deadline=None, print_blob=True)
@@ -103,6 +105,13 @@ async def database(settings: Settings) -> AsyncIterator["asyncpg.Connection[asyn
     connection = await asyncpg.connect(settings.database_url.get_secret_value())
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+def stored(database: "asyncpg.Connection[asyncpg.Record]", stores: EmbeddedStores) -> Stored:
+    """What is stored, looked at past the service."""
+    keys = (stores.s3_access_key, stores.s3_secret_key)
+    return Stored(database, Minio(stores.s3_endpoint, *keys, secure=False, region="us-east-1"), stores.s3_bucket)
 
 
 @pytest.fixture

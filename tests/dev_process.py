@@ -37,7 +37,8 @@ class DevProcess:
 def environment() -> dict[str, str]:
     """Return an environment in which the service can be imported, and nothing is set for it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ME_IMAGES_")}
-    return kept | {"PYTHONPATH": f"{ROOT}:{ROOT / 'clients' / 'python'}"}
+    path = f"{Path(sys.executable).parent}:{kept.get('PATH', '')}"
+    return kept | {"PATH": path, "PYTHONPATH": f"{ROOT}:{ROOT / 'clients' / 'python'}"}
 
 
 async def service(*command: str, folder: Path, **variables: str) -> asyncio.subprocess.Process:

@@ -96,13 +96,14 @@ User token ({user}):
 Service token (dev-service):
 {dev.service_token}
 
-Both, and the address, are in {dev.data_dir}/dev.env. To try it with grpcurl{grpcurl},\nin another terminal and in this folder:
+Both, and the address, are in {dev.data_dir}/dev.env. To try it with grpcurl{grpcurl},
+in another terminal and in this folder:
 
   . ./{dev.data_dir}/dev.env
   call() {{ grpcurl -plaintext -H "authorization: Bearer $ME_IMAGES_USER_TOKEN" "$@"; }}
 
   # upload me.jpg and make a me-image of it
-  {{ printf '{{"header":{{"user_id":"%s","new_me_image":{{"kind":"KIND_FACE","label":"me"}}}}}}\\n' "$ME_IMAGES_USER_ID"
+  {{ printf '{{"header":{{"user_id":"%s","new_me_image":{{"kind":"KIND_FACE"}}}}}}\\n' "$ME_IMAGES_USER_ID"
     base64 < me.jpg | tr -d '\\n' | fold -w 349524 | sed 's/.*/{{"chunk":"&"}}/'
   }} | call -d @ "$ME_IMAGES_ADDRESS" meimage.v1.MeImageService/UploadMeImage
 

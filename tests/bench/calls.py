@@ -48,8 +48,8 @@ async def _throughput(what: str, method: str, aim: Aim, stage: Stage, pace: Pace
         _row(what, f"p99 us, {CONNECTIONS * STREAMS} at once", pairs, lambda run: run.loaded.p99),
     )
     notes = (
-        f"{pace.rounds} rounds of {shapes[0].calls} and {shapes[1].calls} calls, about {pace.seconds:g} s each; for both "
-        f"{CONNECTIONS} connections with {STREAMS} calls at once, answers of {both.service.target.answer_bytes} bytes",
+        f"{pace.rounds} rounds of {shapes[0].calls} and {shapes[1].calls} calls, about {pace.seconds:g} s each; "
+        f"for both {CONNECTIONS} connections with {STREAMS} calls at once, answers of {both.service.target.answer_bytes} bytes",
         f"{note}; of one core the servers used {_shares(pairs, 'server')}, the load {_shares(pairs, 'client')}",
         "every answer counted by its bytes; the service's log tells of no error",
     )
@@ -87,5 +87,8 @@ def _row(what: str, unit: str, pairs: Sequence[_Pair], figure: Callable[[Run], f
 
 def _shares(pairs: Sequence[_Pair], whose: str) -> str:
     """As "95 % and 90 %": beside the service and beside its ceiling."""
-    shares = [[run.server_share if whose == "server" else run.client_share for run in side] for side in zip(*pairs, strict=True)]
+    shares = [
+        [run.server_share if whose == "server" else run.client_share for run in side]
+        for side in zip(*pairs, strict=True)
+    ]
     return " and ".join(f"{Series(tuple(side)).median:.0%}" for side in shares)

@@ -7,7 +7,7 @@ the clock, ``cpu`` in seconds of this process.
 import asyncio
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 import grpc
@@ -19,17 +19,19 @@ from tests.bench.helper import answer, questions
 from tests.bench.photos import NONCE_BYTES, varied_start
 from tests.people import CHUNK, Person, bearer, face, person
 
+Figures = dict[str, float]
+
 
 async def main() -> None:
     """Answer questions until standard input ends."""
     while question := await asyncio.to_thread(next, questions(), None):
-        do = {"upload": _upload, "download": _download, "call": _call}[question.pop("do")]
+        work = _WORK[question.pop("do")]
         cpu, started = time.process_time(), time.perf_counter()
-        figures = await do(**question)
+        figures = await work(**question)
         answer(seconds=time.perf_counter() - started, cpu=time.process_time() - cpu, **figures)
 
 
-async def _upload(address: str, token: str, user_id: str, photo: str, count: str, at_once: str) -> dict[str, float]:
+async def _upload(*, address: str, token: str, user_id: str, photo: str, count: str, at_once: str) -> Figures:
     """Upload ``count`` photos that differ; the answer must have the digest of what was sent."""
     content = await asyncio.to_thread(Path(photo).read_bytes)
     turns = asyncio.Semaphore(int(at_once))
@@ -66,9 +68,7 @@ async def _upload_varied(someone: Person, content: bytes) -> None:
         raise ValueError("the answer is about other bytes")
 
 
-async def _download(
-    address: str, token: str, user_id: str, me_image_id: str, count: str, at_once: str
-) -> dict[str, float]:
+async def _download(*, address: str, token: str, user_id: str, me_image_id: str, count: str, at_once: str) -> Figures:
     """Download one original ``count`` times, and count its bytes."""
     request = pb.DownloadMeImageRequest(user_id=user_id, me_image_id=me_image_id)
     turns = asyncio.Semaphore(int(at_once))
@@ -85,13 +85,13 @@ async def _download(
 
 
 async def _call(
-    address: str, method: str, token: str, request: str, answer_bytes: str, calls: str, at_once: str
-) -> dict[str, float]:
+    *, address: str, method: str, token: str, request: str, answer_bytes: str, calls: str, at_once: str
+) -> Figures:
     """Make the same call again and again; an answer of another size is wrong. Latencies in microseconds."""
     body, left, wrong = bytes.fromhex(request), int(calls), 0
     latencies: list[float] = []
     async with grpc.aio.insecure_channel(address) as channel:
-        call = channel.unary_unary(method)
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
 
         async def repeat() -> None:
             nonlocal left, wrong
@@ -108,6 +108,8 @@ async def _call(
     p50, p99 = (percentile(latencies, share) for share in (0.5, 0.99))
     return {"calls": float(len(latencies)), "wrong": float(wrong), "p50": p50, "p99": p99}
 
+
+_WORK: Mapping[str, Callable[..., Awaitable[Figures]]] = {"upload": _upload, "download": _download, "call": _call}
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -14,11 +14,11 @@ import asyncpg
 import grpc
 import uvloop
 from meimage.v1 import me_image_service_pb2 as pb
-from meimage.v1.me_image_service_pb2_grpc import MeImageServiceServicer, add_MeImageServiceServicer_to_server
 
 from tests.bench.helper import answer, questions
 
 CONNECTIONS = 10
+SERVICE = "meimage.v1.MeImageService"
 _ROW = "SELECT * FROM me_images WHERE user_id = $1 AND me_image_id = $2"
 _ROWS = "SELECT * FROM me_images WHERE user_id = $1 ORDER BY created_at DESC, me_image_id DESC LIMIT $2"
 
@@ -28,32 +28,37 @@ class _Connection(asyncpg.Connection):
         return ""
 
 
-class _Echo(MeImageServiceServicer):
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", one: bytes, ten: bytes) -> None:
-        self._pool = pool
-        self._one = pb.GetMeImageResponse.FromString(one)
-        self._ten = pb.ListMeImagesResponse.FromString(ten)
+def _handlers(
+    pool: "asyncpg.Pool[asyncpg.Record]", one: pb.GetMeImageResponse, ten: pb.ListMeImagesResponse
+) -> grpc.GenericRpcHandler:
+    async def get(request: pb.GetMeImageRequest, _context: object) -> pb.GetMeImageResponse:
+        await pool.fetchrow(_ROW, request.user_id, UUID(request.me_image_id))
+        return one
 
-    async def GetMeImage(self, request: pb.GetMeImageRequest, _context: object) -> pb.GetMeImageResponse:
-        await self._pool.fetchrow(_ROW, request.user_id, UUID(request.me_image_id))
-        return self._one
-
-    async def ListMeImages(self, request: pb.ListMeImagesRequest, _context: object) -> pb.ListMeImagesResponse:
-        rows = await self._pool.fetch(_ROWS, request.user_id, request.page_size)
-        if len(rows) != len(self._ten.me_images):
+    async def list_ten(request: pb.ListMeImagesRequest, _context: object) -> pb.ListMeImagesResponse:
+        rows = await pool.fetch(_ROWS, request.user_id, request.page_size)
+        if len(rows) != len(ten.me_images):
             raise ValueError("a list of ten is of ten rows")
-        return self._ten
+        return ten
+
+    unary = grpc.unary_unary_rpc_method_handler
+    methods = {
+        "GetMeImage": unary(get, pb.GetMeImageRequest.FromString, pb.GetMeImageResponse.SerializeToString),
+        "ListMeImages": unary(list_ten, pb.ListMeImagesRequest.FromString, pb.ListMeImagesResponse.SerializeToString),
+    }
+    return grpc.method_handlers_generic_handler(SERVICE, methods)
 
 
 async def main() -> None:
     """Take both answers as hexadecimal text, tell the port, and serve until standard input ends."""
-    first = next(questions())
+    answers = next(questions())
+    one = pb.GetMeImageResponse.FromString(bytes.fromhex(answers["one"]))
+    ten = pb.ListMeImagesResponse.FromString(bytes.fromhex(answers["ten"]))
     pool = await asyncpg.create_pool(
         os.environ["BENCH_DATABASE_URL"], min_size=CONNECTIONS, max_size=CONNECTIONS, connection_class=_Connection
     )
     server = grpc.aio.server()
-    echo = _Echo(pool, bytes.fromhex(first["one"]), bytes.fromhex(first["ten"]))
-    add_MeImageServiceServicer_to_server(echo, server)
+    server.add_generic_rpc_handlers((_handlers(pool, one, ten),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     answer(port=port)

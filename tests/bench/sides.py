@@ -44,7 +44,7 @@ class Side:
     async def check(self) -> None:
         """Make the call once as a client does. Raises WrongAnswersError, or the call's own error."""
         async with grpc.aio.insecure_channel(self.target.address) as channel:
-            call = channel.unary_unary(self.target.method)
+            call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(self.target.method)
             given = await call(self.target.request, metadata=bearer(self.target.token))
         self.made += 1
         if given != self.answer:

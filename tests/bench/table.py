@@ -28,7 +28,9 @@ def as_json(reports: Sequence[Report], settings: object) -> str:
 
 
 def _report(report: Report) -> dict[str, object]:
-    rows = [asdict(row) | {"ratio": asdict(row.ratio) if row.ratio else None, "reached": row.reached} for row in report.rows]
+    rows = [
+        asdict(row) | {"ratio": asdict(row.ratio) if row.ratio else None, "reached": row.reached} for row in report.rows
+    ]
     return {"name": report.name, "rows": rows, "notes": report.notes}
 
 

@@ -33,6 +33,10 @@ class Hold:
         await asyncio.gather(self.task, return_exceptions=True)
 
 
+def begun(*calls: Hold) -> list[bool]:
+    return [call.has_begun for call in calls]
+
+
 async def turns(count: int = 5) -> None:
     """Let all tasks run that can."""
     for _ in range(count):
@@ -50,10 +54,10 @@ async def test_as_much_as_there_is_and_no_more() -> None:
     bytes_ = ByteBudget(10)
     first, second, third = Hold(bytes_, 6), Hold(bytes_, 4), Hold(bytes_, 1)
     await turns()
-    assert (first.has_begun, second.has_begun, third.has_begun) == (True, True, False)
+    assert begun(first, second, third) == [True, True, False]
     await second.end()
     await turns()
-    assert third.has_begun
+    assert begun(third) == [True]
     await asyncio.gather(first.end(), third.end())
     assert await is_free(bytes_, 10)
 
@@ -64,11 +68,10 @@ async def test_a_large_transfer_is_not_starved_by_small_ones() -> None:
     await turns()
     large, *small = [Hold(bytes_, size) for size in (10, 1, 1, 1)]
     await turns()
-    assert not any(each.has_begun for each in (large, *small))
+    assert begun(large, *small) == [False] * 4
     await first.end()
     await turns()
-    assert large.has_begun
-    assert not any(each.has_begun for each in small)
+    assert begun(large, *small) == [True, False, False, False]
     await asyncio.gather(large.end(), *(each.end() for each in small))
 
 
@@ -78,13 +81,13 @@ async def test_a_caller_who_gives_up_makes_room_for_those_behind_and_gives_nothi
     await turns()
     large, small = Hold(bytes_, 10), Hold(bytes_, 5)
     await turns()
-    assert not small.has_begun
+    assert begun(small) == [False]
     await large.give_up()
     await turns()
-    assert small.has_begun
+    assert begun(small) == [True]
     late = Hold(bytes_, 1)
     await turns()
-    assert not late.has_begun
+    assert begun(late) == [False]
     await asyncio.gather(first.end(), small.end(), late.end())
     assert await is_free(bytes_, 10)
 
@@ -111,8 +114,7 @@ async def test_giving_up_a_turn_that_was_just_given_passes_it_on() -> None:
         await held.aclose()  # the turn is given
         lucky.task.cancel()  # before its task has run again
     await turns()
-    assert not lucky.has_begun
-    assert behind.has_begun
+    assert begun(lucky, behind) == [False, True]
     await behind.end()
     assert await is_free(bytes_, 10)
 

@@ -1,0 +1,76 @@
+"""The command line: ``python -m tests.bench [--quick] [--json FILE] [BENCH ...]``."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.bench.calls import get, latency, list_ten
+from tests.bench.download import download
+from tests.bench.figures import Report
+from tests.bench.memory import memory
+from tests.bench.pace import FULL, QUICK, Pace
+from tests.bench.stage import Stage, staged
+from tests.bench.table import as_json, table
+from tests.bench.upload import upload
+
+BENCHES: Mapping[str, Callable[[Stage, Pace], Awaitable[Report]]] = {
+    "get": get,
+    "list": list_ten,
+    "latency": latency,
+    "upload": upload,
+    "download": download,
+    "memory": memory,
+}
+
+
+def main() -> None:
+    """Run what was asked for, print the table. Ctrl-C stops everything that was started."""
+    arguments = _arguments()
+    pace = QUICK if arguments.quick else FULL
+    try:
+        reports = asyncio.run(_run(arguments.benches or list(BENCHES), pace))
+    except KeyboardInterrupt:
+        sys.exit("stopped")
+    sys.stdout.write(table(reports))
+    if arguments.json:
+        arguments.json.write_text(as_json(reports, asdict(pace)), "utf-8")
+
+
+async def _run(names: Sequence[str], pace: Pace) -> list[Report]:
+    reports = []
+    with tempfile.TemporaryDirectory(prefix="me-images-bench-") as folder:
+        _tell("starting PostgreSQL and the S3 store")
+        async with staged(Path(folder)) as stage:
+            for name in names:
+                started = time.monotonic()
+                reports.append(await BENCHES[name](stage, pace))
+                _tell(f"{name}: {time.monotonic() - started:.0f} s")
+    return reports
+
+
+def _tell(news: str) -> None:
+    sys.stderr.write(f"{news}\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description="Measure the service beside bare ceilings, on this machine, over loopback alone.",
+    )
+    parser.add_argument("benches", nargs="*", metavar="BENCH", help=f"some of: {', '.join(BENCHES)}; left out: all")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: a glance, not a proof")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every round of every figure there, too")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.benches if name not in BENCHES]
+    if unknown:
+        parser.error(f"no such bench: {', '.join(unknown)}")
+    return arguments
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""A wire that tests can cut: a TCP proxy in front of a store."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+Connect = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@dataclass
+class Wire:
+    """Passes bytes between callers on ``port`` and a store at a host and port, or at a unix socket."""
+
+    target: tuple[str, int] | str
+    port: int = 0
+    _server: asyncio.Server | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def endpoint(self) -> str:
+        """Where callers connect."""
+        return f"127.0.0.1:{self.port}"
+
+    async def join(self) -> None:
+        """Let callers through, at the same port as before."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, start_serving=True)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        """Break all connections and refuse new ones."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        with suppress(OSError, asyncio.CancelledError):
+            far_reader, far_writer = await self._connect()
+            try:
+                async with asyncio.TaskGroup() as both:
+                    both.create_task(_pass_on(reader, far_writer))
+                    both.create_task(_pass_on(far_reader, writer))
+            except* (OSError, EOFError):
+                pass
+            finally:
+                far_writer.transport.abort()
+        writer.transport.abort()
+        self._tasks.discard(task)
+
+    async def _connect(self) -> Connect:
+        if isinstance(self.target, str):
+            return await asyncio.open_unix_connection(self.target)
+        return await asyncio.open_connection(*self.target)
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(1 << 16):
+        writer.write(data)
+        await writer.drain()
+    raise EOFError
+
+
+@asynccontextmanager
+async def wire_to(target: tuple[str, int] | str) -> AsyncIterator[Wire]:
+    """A wire that is whole at first."""
+    wire = Wire(target)
+    await wire.join()
+    try:
+        yield wire
+    finally:
+        await wire.cut()

@@ -1,0 +1,137 @@
+"""Settings: what is wrong with them is said in one line each, and never what they hold."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.commands.failures import end_with
+from service.config import PREFIX, Settings
+
+CANARY = "canary4711"
+NEEDED = {
+    "DATABASE_URL": f"postgresql://me:{CANARY}@localhost/me",
+    "S3_ENDPOINT": "127.0.0.1:9000",
+    "S3_ACCESS_KEY": f"access-{CANARY}",
+    "S3_SECRET_KEY": f"secret-{CANARY}",
+    "KEK_FILE": "/run/keks",
+    "JWKS_FILE": "/run/jwks.json",
+    "TOKEN_ISSUER": "https://issuer.example",
+}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is needed, and nothing of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
+    for name, value in NEEDED.items():
+        monkeypatch.setenv(PREFIX + name, value)
+
+
+def complaints(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What a command that reads the settings says before it ends."""
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    with pytest.raises(SystemExit) as ended:
+        end_with(refused.value)
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert not said.out
+    *lines, remedy = said.err.splitlines()
+    assert "README" in remedy
+    return lines
+
+
+def name_in(line: str) -> str:
+    return line.split(maxsplit=1)[0].rstrip(":")
+
+
+def test_what_has_to_be_set_is_enough() -> None:
+    settings = Settings()
+    assert settings.address == "127.0.0.1:50051"
+    assert settings.s3_secure
+    assert not settings.reflection
+    assert not settings.allow_plaintext
+    assert settings.kek_file == Path("/run/keks")
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_what_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.delenv(PREFIX + name)
+    (line,) = complaints(capsys)
+    assert name_in(line) == PREFIX + name
+    assert CANARY not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ADDRESS", CANARY),
+        ("ADDRESS", f":{CANARY}"),
+        ("ADDRESS", "localhost:65536"),
+        ("ADDRESS", ":50051"),
+        ("WORKERS", "0"),
+        ("WORKERS", CANARY),
+        ("DATABASE_CONNECTIONS", "-1"),
+        ("S3_CONNECTIONS", "1.5"),
+        ("S3_SECURE", CANARY),
+        ("REFLECTION", ""),
+        ("TRANSFER_MIB", "9"),
+        ("BODY_TIMEOUT_SECONDS", "0"),
+        ("CALL_TIMEOUT_SECONDS", "-3"),
+        ("STREAM_TIMEOUT_SECONDS", CANARY),
+        ("DECODERS", "0"),
+        ("UNCLAIMED_MEDIA_HOURS", "soon"),
+        ("REQUEST_HOURS", "nan"),
+        pytest.param("PENDING_MEDIA_MINUTES", "inf", marks=pytest.mark.xfail(reason="infinity passes as a number")),
+    ],
+)
+def test_what_is_wrong_is_named_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv(PREFIX + name, value)
+    (line,) = complaints(capsys)
+    assert name_in(line) == PREFIX + name
+    assert line.endswith(".")
+    assert CANARY not in line
+
+
+def test_every_bad_setting_has_its_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv(f"{PREFIX}WORKERS", CANARY)
+    monkeypatch.delenv(f"{PREFIX}KEK_FILE")
+    assert sorted(map(name_in, complaints(capsys))) == [f"{PREFIX}KEK_FILE", f"{PREFIX}WORKERS"]
+
+
+def test_settings_never_show_a_secret() -> None:
+    settings = Settings()
+    assert CANARY not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert all((field.description or "").endswith(".") for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "is_loopback"),
+    [
+        ("127.0.0.1:1", "127.0.0.1", True),
+        ("127.8.9.10:1", "127.8.9.10", True),
+        ("localhost:1", "localhost", True),
+        ("[::1]:1", "::1", True),
+        ("0.0.0.0:1", "0.0.0.0", False),  # noqa: S104 # nothing is bound
+        ("[::]:1", "::", False),
+        ("10.0.0.1:1", "10.0.0.1", False),
+        ("localhost.example.org:1", "localhost.example.org", False),
+    ],
+)
+def test_whether_others_can_reach_an_address(
+    monkeypatch: pytest.MonkeyPatch, address: str, host: str, is_loopback: bool
+) -> None:
+    monkeypatch.setenv(f"{PREFIX}ADDRESS", address)
+    settings = Settings()
+    assert (settings.host, settings.port, settings.is_loopback) == (host, 1, is_loopback)
