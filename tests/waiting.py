@@ -1,12 +1,16 @@
-"""Waiting for what happens elsewhere: bounded, and never longer than needed."""
+"""Waiting for what must come, with an end."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
-from service.adapters.embedded.waiting import until
-
-SECONDS = 20.0
+POLL_SECONDS = 0.02
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = SECONDS) -> None:
-    """Return as soon as the condition holds; fail when it does not in time."""
-    assert await until(holds, seconds), f"not within {seconds:g} s"
+async def until(condition: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
+    """Return when the condition holds; fail when it does not in time."""
+    async with asyncio.timeout(seconds):
+        while True:
+            answer = condition()
+            if answer if isinstance(answer, bool) else await answer:
+                return
+            await asyncio.sleep(POLL_SECONDS)

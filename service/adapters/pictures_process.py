@@ -56,6 +56,7 @@ class DecoderProcess:
         self._process = process
         self._tasks = tasks
         self._answers = answers
+        self._ending: asyncio.Task[None] | None = None
         self.sandbox: tuple[str, ...] = ()
         self.tasks_given = 0
 
@@ -105,6 +106,12 @@ class DecoderProcess:
         """End the process, whatever it does, and leave neither a zombie nor an open pipe. May be repeated."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end())
+        # A cancelled wait_closed would cancel a future of asyncio's own, and with it the pool's way out.
+        await asyncio.shield(self._ending)
+
+    async def _end(self) -> None:
         self._tasks.close()
         with contextlib.suppress(OSError):
             await self._tasks.wait_closed()

@@ -53,9 +53,10 @@ def lock() -> tuple[str, ...]:
 
     Must run while the process has one thread: a thread that exists already would stay outside.
     """
+    threads = len(list(Path("/proc/self/task").iterdir()))
     _prctl(_PR_SET_DUMPABLE, 0)
     held = ["not-dumpable"]
-    if len(list(Path("/proc/self/task").iterdir())) != 1:
+    if threads != 1:
         return tuple(held)
     held += pictures_landlock.restrict()
     if _held(pictures_seccomp.install):

@@ -49,7 +49,8 @@ async def _throughput(what: str, method: str, aim: Aim, stage: Stage, pace: Pace
     )
     notes = (
         f"{pace.rounds} rounds of {shapes[0].calls} and {shapes[1].calls} calls, about {pace.seconds:g} s each; "
-        f"for both {CONNECTIONS} connections with {STREAMS} calls at once, answers of {both.service.target.answer_bytes} bytes",
+        f"for both {CONNECTIONS} connections, {STREAMS} calls at once on each, "
+        f"answers of {both.service.target.answer_bytes} bytes",
         f"{note}; of one core the servers used {_shares(pairs, 'server')}, the load {_shares(pairs, 'client')}",
         "every answer counted by its bytes; the service's log tells of no error",
     )

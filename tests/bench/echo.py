@@ -41,12 +41,17 @@ def _handlers(
             raise ValueError("a list of ten is of ten rows")
         return ten
 
-    unary = grpc.unary_unary_rpc_method_handler
-    methods = {
-        "GetMeImage": unary(get, pb.GetMeImageRequest.FromString, pb.GetMeImageResponse.SerializeToString),
-        "ListMeImages": unary(list_ten, pb.ListMeImagesRequest.FromString, pb.ListMeImagesResponse.SerializeToString),
-    }
-    return grpc.method_handlers_generic_handler(SERVICE, methods)
+    return grpc.method_handlers_generic_handler(
+        SERVICE,
+        {
+            "GetMeImage": grpc.unary_unary_rpc_method_handler(
+                get, pb.GetMeImageRequest.FromString, pb.GetMeImageResponse.SerializeToString
+            ),
+            "ListMeImages": grpc.unary_unary_rpc_method_handler(
+                list_ten, pb.ListMeImagesRequest.FromString, pb.ListMeImagesResponse.SerializeToString
+            ),
+        },
+    )
 
 
 async def main() -> None:

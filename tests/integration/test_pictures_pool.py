@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -30,8 +30,13 @@ def held(pool: PicturePool) -> Iterator[int]:
     (pid,) = pool.pids
     os.kill(pid, signal.SIGSTOP)
     yield pid
-    if pid in pool.pids:
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
+
+
+def running(pid: int) -> bool:
+    """Zombies count as running."""
+    return Path(f"/proc/{pid}").exists()
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -57,26 +62,39 @@ async def test_a_worker_that_dies_takes_its_photo_alone_with_it() -> None:
                 await lost
         assert (await next_one).width == 80
         assert pool.pids != (pid,)
-        assert not Path(f"/proc/{pid}").exists()
+        assert not running(pid)
 
 
 async def test_a_worker_that_died_in_its_sleep_costs_nobody_a_photo() -> None:
     async with PicturePool.open(workers=1) as pool:
         (pid,) = pool.pids
         os.kill(pid, signal.SIGKILL)
-        await until(lambda: not Path(f"/proc/{pid}").exists())
         await until(lambda: not pool.alive)
         assert (await rendered(pool, 64, 48)).width == 64
         assert pool.alive
 
 
 async def test_a_worker_that_hangs_is_replaced() -> None:
-    async with PicturePool.open(workers=1, limits=DecoderLimits(seconds=0.2)) as pool:
+    async with PicturePool.open(workers=1, limits=DecoderLimits(seconds=1)) as pool:
         with held(pool) as pid, pytest.raises(UndecodableImage):
             await rendered(pool, 64, 48)
-        await until(lambda: pool.pids != (pid,))
-    async with PicturePool.open(workers=1) as pool:
         assert (await rendered(pool, 64, 48)).width == 64
+        assert pool.pids != (pid,)
+
+
+async def test_a_pool_that_closes_while_it_replaces_a_worker_leaves_nothing_behind() -> None:
+    for turns in range(40):
+        async with PicturePool.open(workers=1) as pool:
+            with held(pool) as pid:
+                call = asyncio.create_task(rendered(pool, 64, 48))
+                await until(lambda: pool.busy == 1)
+                os.kill(pid, signal.SIGKILL)
+                with pytest.raises(UndecodableImage):
+                    await call
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            pids = {pid, *pool.pids}
+        assert not any(running(one) for one in pids | set(pool.pids))
 
 
 async def test_one_hanging_worker_does_not_stop_the_other() -> None:
@@ -132,6 +150,7 @@ async def test_many_cancelled_callers_use_up_nothing() -> None:
             call.cancel()
             await asyncio.wait([call])
             await until(lambda: pool.busy + pool.waiting < 2)
+        await until(lambda: pool.busy == 0)
         sizes = [(64 + at, 48 + at) for at in range(6)]
         answers = await asyncio.gather(*(rendered(pool, *size) for size in sizes))
         assert [(media.width, media.height) for media in answers] == sizes
@@ -167,7 +186,7 @@ async def test_closing_kills_the_workers_and_answers_everybody() -> None:
         calls = [asyncio.create_task(rendered(pool, 64, 48)) for _ in range(3)]
         await until(lambda: (pool.busy, pool.waiting) == (2, 1))
     assert [type(fault) for fault in await asyncio.gather(*calls, return_exceptions=True)] == [Overloaded] * 3
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert not any(running(pid) for pid in pids)
     with pytest.raises(Overloaded):
         await rendered(pool, 64, 48)
 

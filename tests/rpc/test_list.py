@@ -78,8 +78,8 @@ async def test_filters(alice: Person) -> None:
 
 
 async def test_paging_stands_still_while_me_images_are_added(alice: Person, seeded: random.Random) -> None:
-    made = await filled(alice, 12)
-    found, token = [], ""
+    made, token = await filled(alice, 12), ""
+    found: list[pb.MeImage] = []
     while True:
         page = await alice.page(rpc.ListMeImagesRequest(page_size=3, page_token=token))
         found += page.me_images

@@ -1,0 +1,14 @@
+"""What exists, for tests of who may see it."""
+
+import pytest
+
+from tests import pictures
+from tests.people import Person, face
+from tests.rpc.calls import Target
+
+
+@pytest.fixture
+async def of_bob(bob: Person) -> Target:
+    """A me-image that somebody has."""
+    made = (await bob.upload(pictures.png(), face("of bob"))).me_image
+    return Target(bob.user_id, made.me_image_id, made.media.media_id)
