@@ -1,16 +1,17 @@
-"""Waiting for what must come, with an end."""
+"""Waiting for what happens elsewhere: bounded, and never longer than needed."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
-POLL_SECONDS = 0.02
+from service.adapters.embedded import waiting
+
+SECONDS = 20.0
 
 
-async def until(condition: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
-    """Return when the condition holds; fail when it does not in time."""
-    async with asyncio.timeout(seconds):
-        while True:
-            answer = condition()
-            if answer if isinstance(answer, bool) else await answer:
-                return
-            await asyncio.sleep(POLL_SECONDS)
+async def until(holds: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = SECONDS) -> None:
+    """Return as soon as the condition holds; fail when it does not in time."""
+
+    async def answer() -> bool:
+        now = holds()
+        return now if isinstance(now, bool) else await now
+
+    assert await waiting.until(answer, seconds), f"not within {seconds:g} s"
