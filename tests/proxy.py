@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlsplit
 
 Connect = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -74,3 +75,15 @@ async def wire_to(target: tuple[str, int] | str) -> AsyncIterator[Wire]:
         yield wire
     finally:
         await wire.cut()
+
+
+def socket_of(database_url: str) -> str:
+    """Return the unix socket of the embedded Postgres."""
+    query = parse_qs(urlsplit(database_url).query)
+    return f"{query['host'][0]}/.s.PGSQL.{query['port'][0]}"
+
+
+def through(database_url: str, wire: Wire) -> str:
+    """Return the URL of the same database at the near end of a wire."""
+    parts = urlsplit(database_url)
+    return f"postgresql://{parts.username}@{wire.endpoint}{parts.path}?sslmode=disable"

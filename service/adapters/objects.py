@@ -73,7 +73,7 @@ class S3Objects:
         try:
             yield cls(client, address.bucket, threads)
         finally:
-            threads.shutdown(wait=True, cancel_futures=True)
+            await asyncio.to_thread(threads.shutdown, wait=True, cancel_futures=True)
             http.clear()
 
     async def put(self, key: str, sealed: bytes) -> None:

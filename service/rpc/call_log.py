@@ -10,7 +10,10 @@ import structlog
 from service.ports.outside import Ids
 from service.rpc.calls import Call, begin_call
 from service.rpc.handlers import Context, Continuation, Handler, surround
-from service.rpc.methods import is_open
+from service.rpc.methods import SCOPES, is_open
+
+UNKNOWN = "unknown"
+"""What stands for a method that does not exist: its name is a text of the caller's."""
 
 _log = structlog.get_logger()
 
@@ -33,7 +36,7 @@ class CallLog(grpc.aio.ServerInterceptor):
 
         @asynccontextmanager
         async def logged(context: Context) -> AsyncIterator[None]:
-            call = Call(method, self._ids.new_id())
+            call = Call(method if method in SCOPES else UNKNOWN, self._ids.new_id())
             begin_call(call)
             started = self._seconds()
             code = grpc.StatusCode.OK.name

@@ -25,20 +25,20 @@ class Mutation:
 @asynccontextmanager
 async def mutation(world: World, user_id: UserId) -> AsyncIterator[Mutation]:
     """Begin a mutation of a user who may be new."""
-    at = world.clock.now()
     fresh_key = world.vault.new_user_key(user_id)
     async with world.store.transaction() as tx:
-        user = await tx.lock_user(user_id, fresh_key, at)
-        yield Mutation(tx, user, seals_of(world.vault, user_id, user.wrapped_key), at)
+        user = await tx.lock_user(user_id, fresh_key, world.clock.now())
+        yield _begun(world, tx, user)
 
 
 @asynccontextmanager
 async def mutation_of_known(world: World, user_id: UserId) -> AsyncIterator[Mutation | None]:
     """Begin a mutation of a user who exists; None for one who does not."""
-    at = world.clock.now()
     async with world.store.transaction() as tx:
         user = await tx.lock_known_user(user_id)
-        if user is None:
-            yield None
-        else:
-            yield Mutation(tx, user, seals_of(world.vault, user_id, user.wrapped_key), at)
+        yield None if user is None else _begun(world, tx, user)
+
+
+def _begun(world: World, tx: Transaction, user: LockedUser) -> Mutation:
+    """The time is read under the lock, so that the times of a user's mutations follow their order."""
+    return Mutation(tx, user, seals_of(world.vault, user.user_id, user.wrapped_key), world.clock.now())

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -36,7 +37,7 @@ def main() -> None:
         reports = asyncio.run(_run(arguments.benches or list(BENCHES), pace))
     except KeyboardInterrupt:
         sys.exit("stopped")
-    sys.stdout.write(table(reports))
+    sys.stdout.write(f"{_machine()}\n\n{table(reports)}")
     if arguments.json:
         arguments.json.write_text(as_json(reports, asdict(pace)), "utf-8")
 
@@ -51,6 +52,12 @@ async def _run(names: Sequence[str], pace: Pace) -> list[Report]:
                 reports.append(await BENCHES[name](stage, pace))
                 _tell(f"{name}: {time.monotonic() - started:.0f} s")
     return reports
+
+
+def _machine() -> str:
+    """What the figures depend on: others' load on the machine above all."""
+    minute, five, _ = os.getloadavg()
+    return f"{os.cpu_count()} cores; load in the last minute {minute:.1f}, in the last five {five:.1f}"
 
 
 def _tell(news: str) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
 
 import grpc
 import pytest
@@ -15,7 +14,7 @@ from service.rpc import health
 from tests import pictures
 from tests.conftest import Serve, Served
 from tests.people import Person, face, new_user_id, person, refused
-from tests.proxy import Wire, wire_to
+from tests.proxy import Wire, socket_of, through, wire_to
 from tests.tokens import Issuer
 from tests.waiting import until
 
@@ -35,8 +34,7 @@ class Wired:
     async def is_status(self, status: int) -> bool:
         stub = health_pb2_grpc.HealthStub(self.served.channel)
         answers = [await stub.Check(health_pb2.HealthCheckRequest(service=name)) for name in SERVICES]
-        assert len({answer.status for answer in answers}) == 1
-        return answers[0].status == status
+        return all(answer.status == status for answer in answers)
 
     async def becomes(self, status: int) -> None:
         async def is_it() -> bool:
@@ -45,22 +43,14 @@ class Wired:
         await until(is_it)
 
 
-def socket_of(database_url: str) -> str:
-    """Return the unix socket of the embedded Postgres."""
-    query = parse_qs(urlsplit(database_url).query)
-    return f"{query['host'][0]}/.s.PGSQL.{query['port'][0]}"
-
-
 @asynccontextmanager
 async def wired(settings: Settings, serve: Serve, issuer: Issuer) -> AsyncIterator[Wired]:
     """Run a server behind wires."""
     host, _, port = settings.s3_endpoint.partition(":")
     database_url = settings.database_url.get_secret_value()
     async with wire_to(socket_of(database_url)) as database, wire_to((host, int(port))) as objects:
-        path = urlsplit(database_url).path
-        user = urlsplit(database_url).username
-        through = SecretStr(f"postgresql://{user}@{database.endpoint}{path}?sslmode=disable")
-        async with serve(database_url=through, s3_endpoint=objects.endpoint) as served:
+        wired_url = SecretStr(through(database_url, database))
+        async with serve(database_url=wired_url, s3_endpoint=objects.endpoint) as served:
             user_id = new_user_id()
             caller = person(served.channel, issuer.user(user_id), user_id)
             made = (await caller.upload(pictures.png(), face())).me_image

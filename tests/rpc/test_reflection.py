@@ -12,7 +12,9 @@ async def asked(served: Served, **question: str) -> reflection_pb2.ServerReflect
     """Ask without a token, as grpcurl does before it calls anything."""
     stub = reflection_pb2_grpc.ServerReflectionStub(served.channel)
     requests = iter([reflection_pb2.ServerReflectionRequest(**question)])
-    return [answer async for answer in stub.ServerReflectionInfo(requests)][0]
+    answers = [answer async for answer in stub.ServerReflectionInfo(requests)]
+    assert len(answers) == 1
+    return answers[0]
 
 
 async def test_it_lists_the_services(served: Served) -> None:

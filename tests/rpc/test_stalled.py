@@ -13,7 +13,7 @@ from meimage.v1 import me_image_service_pb2 as rpc
 from service.rpc.methods import ME_IMAGE_SERVICE
 from tests import pictures
 from tests.conftest import Serve, Served
-from tests.people import Person, face, new_user_id, person, refused
+from tests.people import Person, face, new_user_id, person, refused, upload_messages
 from tests.proxy import wire_to
 from tests.stored import Stored
 from tests.sweeping import swept
@@ -99,23 +99,25 @@ async def test_an_upload_that_trickles_has_an_end(serve: Serve, issuer: Issuer, 
         assert await stored.rows(user_id) == {}
 
 
-async def test_a_caller_who_vanishes_leaves_nothing_half(
+async def test_a_caller_who_vanishes_leaves_all_or_nothing(
     served: Served, issuer: Issuer, stored: Stored, seeded: random.Random
 ) -> None:
+    """The photos would decode wherever they are cut, and nothing was announced of their bytes."""
     user_id = new_user_id()
     host, _, port = served.address.partition(":")
-    photos = [pictures.jpeg(60 + number, 50) + bytes(3 * MIB) for number in range(12)]
+    photos = [pictures.jpeg(60 + number, 50) + bytes(3 * MIB) for number in range(20)]
     for photo in photos:
         async with wire_to((host, int(port))) as wire, grpc.aio.insecure_channel(wire.endpoint) as channel:
-            upload = asyncio.create_task(person(channel, issuer.user(user_id), user_id).upload(photo, face()))
-            await asyncio.wait([upload], timeout=seeded.uniform(0, 0.12))
+            who = person(channel, issuer.user(user_id), user_id)
+            messages = [header_of(who), *upload_messages(rpc.UploadHeader(), photo, chunk=64 * 1024)[1:]]
+            upload = asyncio.create_task(who.send(messages))
+            await asyncio.wait([upload], timeout=seeded.uniform(0, 0.1))
             await wire.cut()
             await asyncio.gather(upload, return_exceptions=True)
     await swept(served, after=timedelta(hours=2))
-    rows = await stored.rows(user_id)
     states = await stored.media_states(user_id)
     assert states == ["ready"] * len(states)
-    assert rows.get("me_images", 0) == len(states)
+    assert (await stored.rows(user_id)).get("me_images", 0) == len(states)
     assert len(await stored.keys_of(user_id)) == 2 * len(states)
     survivor = person(served.channel, issuer.user(user_id), user_id)
     for me_image in (await survivor.page()).me_images:

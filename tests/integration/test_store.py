@@ -1,0 +1,187 @@
+"""The store: transactions that roll back, users that are locked in order, and a database that goes away."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from service.adapters.postgres.database import Database
+from service.adapters.postgres.store import PostgresStore
+from service.config import Settings
+from service.domain.errors import Overloaded, StorageUnavailable
+from service.domain.model import Kind, MediaId, MediaType, MeImageId, Rendition, RequestId, Slot, Usage, UserId
+from service.ports.records import MediaRecord, NewMeImageRecord, RenditionRecord, RequestRecord
+from service.ports.sealing import WrappedKey
+from service.ports.store import Transaction
+from tests.people import new_user_id
+from tests.waiting import until
+
+AT = datetime(2026, 11, 23, tzinfo=UTC)
+KEY = WrappedKey(b"wrapped")
+
+
+@pytest.fixture
+async def store(settings: Settings) -> AsyncIterator[PostgresStore]:
+    async with Database.connect(settings.database_url.get_secret_value(), connections=4) as pool:
+        yield PostgresStore(pool)
+
+
+@pytest.fixture
+def user() -> UserId:
+    return UserId(new_user_id())
+
+
+def media() -> MediaRecord:
+    return MediaRecord(MediaId(uuid4()), MediaType.PNG, 1, 1, 1, b"sealed", AT)
+
+
+async def ready_media(tx: Transaction, user: UserId) -> MediaId:
+    record = media()
+    await tx.add_pending_media(
+        user, record, os.urandom(32), [RenditionRecord(Rendition.WEBP_320, MediaType.WEBP, 1, 1, 1)]
+    )
+    assert await tx.mark_media_ready(user, record.media_id) is not None
+    return record.media_id
+
+
+async def test_a_clean_exit_commits(store: PostgresStore, user: UserId) -> None:
+    async with store.transaction() as tx:
+        assert (await tx.lock_user(user, KEY, AT)).revision == 1
+        await tx.add_request(user, RequestRecord(RequestId(uuid4()), b"digest", b"sealed", AT))
+    assert await store.user_key(user) == KEY
+
+
+async def broken_off(store: PostgresStore, user: UserId, request_id: RequestId, raised: type[BaseException]) -> None:
+    """Do much in a transaction, then end it by an exception."""
+    async with store.transaction() as tx:
+        await tx.lock_user(user, KEY, AT)
+        await tx.add_request(user, RequestRecord(request_id, b"digest", b"sealed", AT))
+        await ready_media(tx, user)
+        raise raised
+
+
+@pytest.mark.parametrize("raised", [LookupError, StorageUnavailable, asyncio.CancelledError])
+async def test_any_other_exit_rolls_back(store: PostgresStore, user: UserId, raised: type[BaseException]) -> None:
+    request_id = RequestId(uuid4())
+    for _ in range(6):
+        with pytest.raises(raised):
+            await broken_off(store, user, request_id, raised)
+    assert await store.user_key(user) is None
+    assert await store.request(user, request_id) is None
+    await asyncio.gather(*(store.ping() for _ in range(8)))
+
+
+async def test_mutations_of_a_user_wait_for_each_other(store: PostgresStore, user: UserId) -> None:
+    order: list[str] = []
+
+    async def second() -> None:
+        async with store.transaction() as tx:
+            locked = await tx.lock_known_user(user)
+            assert locked is not None
+            order.append(f"second at {locked.revision}")
+
+    async with store.transaction() as tx:
+        await tx.lock_user(user, KEY, AT)
+    async with store.transaction() as tx:
+        await tx.lock_user(user, KEY, AT)
+        waiting = asyncio.create_task(second())
+        await _is_blocked(store)
+        order.append("first")
+    await waiting
+    assert order == ["first", "second at 3"]
+
+
+async def _is_blocked(store: PostgresStore) -> None:
+    async def blocked() -> bool:
+        row = await store._database.fetchrow("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        return row is not None
+
+    await until(blocked)
+
+
+async def test_users_do_not_wait_for_each_other(store: PostgresStore, user: UserId) -> None:
+    async with asyncio.timeout(5), store.transaction() as tx:
+        await tx.lock_user(user, KEY, AT)
+        async with store.transaction() as other:
+            assert (await other.lock_user(UserId(new_user_id()), KEY, AT)).revision == 1
+
+
+async def test_new_users_who_arrive_at_once_get_one_key(store: PostgresStore, user: UserId) -> None:
+    async def arrive(number: int) -> tuple[int, bytes]:
+        async with store.transaction() as tx:
+            locked = await tx.lock_user(user, WrappedKey(b"key %d" % number), AT)
+            return locked.revision, locked.wrapped_key.blob
+
+    arrived = await asyncio.gather(*(arrive(number) for number in range(20)))
+    assert sorted(revision for revision, _ in arrived) == list(range(1, 21))
+    assert len({blob for _, blob in arrived}) == 1
+
+
+async def test_concurrent_claims_of_a_slot_end_in_one_holder_without_deadlock(
+    store: PostgresStore, user: UserId
+) -> None:
+    async with store.transaction() as tx:
+        await tx.lock_user(user, KEY, AT)
+        media_id = await ready_media(tx, user)
+
+    async def claim() -> None:
+        async with store.transaction() as tx:
+            locked = await tx.lock_known_user(user)
+            assert locked is not None
+            new = NewMeImageRecord(MeImageId(uuid4()), media_id, Kind.FACE, Usage(), b"sealed", AT)
+            await tx.add_me_image(locked, new)
+            await tx.claim_slots(locked, list(Slot), new.me_image_id, AT)
+
+    await asyncio.gather(*(claim() for _ in range(50)))
+    row = await store._database.fetchrow("SELECT count(*) AS n FROM primary_slots WHERE user_id = $1", user)
+    assert row is not None
+    assert row["n"] == len(Slot)
+
+
+async def test_a_session_that_the_database_ends_is_unavailable_and_then_replaced(
+    store: PostgresStore, user: UserId, database: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    async def ended() -> None:
+        async with store.transaction() as tx:
+            await tx.lock_user(user, KEY, AT)
+            await database.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE state = 'idle in transaction' AND datname = current_database()"
+            )
+            await tx.lock_user(user, KEY, AT)
+
+    with pytest.raises(StorageUnavailable):
+        await ended()
+    await asyncio.gather(*(store.ping() for _ in range(8)))
+    assert await store.user_key(user) is None
+
+
+async def test_a_statement_that_the_database_cancels_is_unavailable(
+    store: PostgresStore, user: UserId, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setattr("service.adapters.postgres.database.STATEMENT_SECONDS", 0.2)
+    url = settings.database_url.get_secret_value()
+    async with Database.connect(url, connections=1) as hasty, store.transaction() as tx:
+        await tx.lock_user(user, KEY, AT)
+        with pytest.raises(StorageUnavailable):
+            async with PostgresStore(hasty).transaction() as other:
+                await other.lock_user(user, KEY, AT)
+
+
+async def test_a_database_that_refuses_connections_is_unavailable() -> None:
+    with pytest.raises(StorageUnavailable):
+        async with Database.connect("postgresql://me@127.0.0.1:1/me?sslmode=disable", connections=1):
+            pass
+
+
+async def test_more_than_all_connections_are_refused_as_overload(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.adapters.postgres.database.ACQUIRE_SECONDS", 0.05)
+    async with Database.connect(settings.database_url.get_secret_value(), connections=1) as pool, pool.connection():
+        with pytest.raises(Overloaded):
+            await PostgresStore(pool).ping()
