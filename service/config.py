@@ -2,11 +2,15 @@
 
 import ipaddress
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator
+from pydantic import Field, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "ME_IMAGES_"
+
+Span = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""A time that ends."""
 
 
 class Settings(BaseSettings):
@@ -36,17 +40,17 @@ class Settings(BaseSettings):
     token_issuer: str = Field(description="The `iss` that tokens must have.")
     token_audience: str = Field("me-images", description="The `aud` that tokens must have.")
 
-    body_timeout_seconds: PositiveFloat = Field(10, description="How long a caller may take between two messages.")
-    call_timeout_seconds: PositiveFloat = Field(30, description="How long a call without streams may take.")
-    stream_timeout_seconds: PositiveFloat = Field(120, description="How long an upload or a download may take.")
+    body_timeout_seconds: Span = Field(10, description="How long a caller may take between two messages.")
+    call_timeout_seconds: Span = Field(30, description="How long a call without streams may take.")
+    stream_timeout_seconds: Span = Field(120, description="How long an upload or a download may take.")
     transfer_mib: int = Field(64, ge=10, description="Photos in memory of each process, MiB; more transfers wait.")
 
     decoders: PositiveInt = Field(2, description="Sandboxed decoder processes of each server process.")
-    decoder_seconds: PositiveFloat = Field(20, description="How long one photo may take to decode.")
+    decoder_seconds: Span = Field(20, description="How long one photo may take to decode.")
 
-    pending_media_minutes: PositiveFloat = Field(60, description="When upkeep removes half-written media.")
-    unclaimed_media_hours: PositiveFloat = Field(24, description="When upkeep removes media that no me-image uses.")
-    request_hours: PositiveFloat = Field(24, description="How long answers are kept for retries.")
+    pending_media_minutes: Span = Field(60, description="When upkeep removes half-written media.")
+    unclaimed_media_hours: Span = Field(24, description="When upkeep removes media that no me-image uses.")
+    request_hours: Span = Field(24, description="How long answers are kept for retries.")
 
     @field_validator("address")
     @classmethod

@@ -1,6 +1,7 @@
 """What is stored, looked at past the service: rows in Postgres and keys in the bucket."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 import asyncpg
 from minio import Minio
@@ -30,6 +31,11 @@ class Stored:
         """Return the states of a user's media."""
         rows = await self.database.fetch("SELECT state FROM media WHERE user_id = $1 ORDER BY created_at", user_id)
         return [row["state"] for row in rows]
+
+    async def age_media(self, media_id: str, by: str) -> None:
+        """Make a media's idle time longer: upkeep's clock alone would age uploads that are under way, too."""
+        query = "UPDATE media SET idle_since = idle_since - $2::text::interval WHERE media_id = $1"
+        assert await self.database.execute(query, UUID(media_id), by) == "UPDATE 1"
 
     async def keys_of(self, user_id: str) -> set[str]:
         """Return the keys of the objects of a user's media."""

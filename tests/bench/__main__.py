@@ -10,9 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import grpc
+
+from service.adapters.embedded import EmbeddedStoreError
 from tests.bench.calls import get, latency, list_ten
 from tests.bench.download import download
 from tests.bench.figures import Report
+from tests.bench.helper import HelperEndedError
+from tests.bench.load import WrongAnswersError
 from tests.bench.memory import memory
 from tests.bench.pace import FULL, QUICK, Pace
 from tests.bench.stage import Stage, staged
@@ -34,24 +39,31 @@ def main() -> None:
     arguments = _arguments()
     pace = QUICK if arguments.quick else FULL
     try:
-        reports = asyncio.run(_run(arguments.benches or list(BENCHES), pace))
+        reports, failed = asyncio.run(_run(arguments.benches or list(BENCHES), pace))
     except KeyboardInterrupt:
         sys.exit("stopped")
     sys.stdout.write(f"{_machine()}\n\n{table(reports)}")
     if arguments.json:
         arguments.json.write_text(as_json(reports, asdict(pace)), "utf-8")
+    if failed:
+        sys.exit(f"failed, and so without figures: {', '.join(failed)}")
 
 
-async def _run(names: Sequence[str], pace: Pace) -> list[Report]:
-    reports = []
+async def _run(names: Sequence[str], pace: Pace) -> tuple[list[Report], list[str]]:
+    """Return the reports, and the names of benches that could not be measured: they leave the others theirs."""
+    reports, failed = [], []
     with tempfile.TemporaryDirectory(prefix="me-images-bench-") as folder:
         _tell("starting PostgreSQL and the S3 store")
         async with staged(Path(folder)) as stage:
             for name in names:
                 started = time.monotonic()
-                reports.append(await BENCHES[name](stage, pace))
+                try:
+                    reports.append(await BENCHES[name](stage, pace))
+                except (WrongAnswersError, HelperEndedError, EmbeddedStoreError, grpc.aio.AioRpcError) as error:
+                    _tell(f"{name}: {type(error).__name__}: {error}")
+                    failed.append(name)
                 _tell(f"{name}: {time.monotonic() - started:.0f} s")
-    return reports
+    return reports, failed
 
 
 def _machine() -> str:

@@ -6,6 +6,7 @@ the clock, ``cpu`` in seconds of this process.
 
 import asyncio
 import hashlib
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
@@ -32,20 +33,25 @@ async def main() -> None:
 
 
 async def _upload(*, address: str, token: str, user_id: str, photo: str, count: str, at_once: str) -> Figures:
-    """Upload ``count`` photos that differ; the answer must have the digest of what was sent."""
+    """Upload ``count`` photos that differ; an answer must have the digest of what was sent. Tell how many were refused."""
     content = await asyncio.to_thread(Path(photo).read_bytes)
-    turns = asyncio.Semaphore(int(at_once))
+    turns, refused = asyncio.Semaphore(int(at_once)), 0
     async with grpc.aio.insecure_channel(address) as channel:
         someone = person(channel, token, user_id)
 
         async def upload() -> float:
+            nonlocal refused
             async with turns:
                 started = time.perf_counter()
-                await _upload_varied(someone, content)
+                try:
+                    await _upload_varied(someone, content)
+                except grpc.aio.AioRpcError as error:
+                    sys.stderr.write(f"upload refused: {error.code().name}, {error.details()}\n")
+                    refused += 1
                 return time.perf_counter() - started
 
         slowest = max(await asyncio.gather(*(upload() for _ in range(int(count)))))
-    return {"slowest": slowest}
+    return {"slowest": slowest, "refused": float(refused)}
 
 
 async def _upload_varied(someone: Person, content: bytes) -> None:

@@ -76,7 +76,8 @@ class H2Load:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         with tempfile.TemporaryDirectory() as folder:
             output = await _run(_command(target, shape, Path(folder)))
-            latencies = _latencies(Path(folder, "log"))
+            log = await asyncio.to_thread(Path(folder, "log").read_text, "ascii")
+        latencies = [float(line.split("\t")[2]) for line in log.splitlines()]  # start in us, HTTP status, us
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         rate, counts, data = _RATE.search(output), _COUNTS.search(output), _DATA.search(output)
         if not (rate and counts and data):
@@ -147,8 +148,3 @@ async def _run(command: Sequence[str]) -> str:
             process.kill()
             await process.wait()
     return output.decode()
-
-
-def _latencies(log: Path) -> list[float]:
-    """Columns: start in microseconds, HTTP status, microseconds."""
-    return [float(line.split("\t")[2]) for line in log.read_text("ascii").splitlines()]

@@ -2,6 +2,7 @@
 
 from tests.bench.figures import Aim, Report, Row, Series
 from tests.bench.helper import helping
+from tests.bench.load import WrongAnswersError
 from tests.bench.pace import Pace
 from tests.bench.stage import Stage
 
@@ -30,6 +31,8 @@ async def upload(stage: Stage, pace: Pace) -> Report:
                 count=count,
                 at_once=1,
             )
+            if uploaded["refused"]:
+                raise WrongAnswersError(f"{uploaded['refused']:.0f} of {count} uploads were refused")
             return uploaded["seconds"]
 
         await through_service(WARM_UP)

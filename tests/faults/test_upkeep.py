@@ -1,12 +1,9 @@
 """Upkeep removes what nobody uses, nothing that anybody uses, and goes on where it was interrupted."""
 
-import asyncio
-import random
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-import grpc
 import pytest
 
 from service.commands import upkeep as command
@@ -16,19 +13,13 @@ from service.wiring import retention
 from tests import pictures
 from tests.conftest import Served
 from tests.faults.breaking import Breaking, away
-from tests.people import Person, face, refusal, refused
+from tests.people import Person, face, refused
 from tests.stored import Stored
 from tests.sweeping import later, swept
 
 PHOTO = pictures.jpeg(120, 90)
 DAY = timedelta(hours=24)
 MINUTE = timedelta(minutes=1)
-
-
-async def aged(stored: Stored, media_id: str, by: str) -> None:
-    """Make a media's idle time longer: upkeep's clock alone would age uploads that are under way, too."""
-    query = "UPDATE media SET idle_since = idle_since - $2::text::interval WHERE media_id = $1"
-    assert await stored.database.execute(query, UUID(media_id), by) == "UPDATE 1"
 
 
 async def test_media_that_nobody_claims_goes_after_a_day(alice: Person, served: Served, stored: Stored) -> None:
@@ -57,7 +48,7 @@ async def test_claimed_media_stays_for_ever(alice: Person, served: Served, store
 
 async def test_uploading_again_begins_the_day_anew(alice: Person, served: Served, stored: Stored) -> None:
     media = (await alice.upload(PHOTO)).media
-    await aged(stored, media.media_id, "23 hours")
+    await stored.age_media(media.media_id, "23 hours")
     assert (await alice.upload(PHOTO)).media == media
     await swept(served, after=timedelta(hours=2))
     assert await stored.media_states(alice.user_id) == ["ready"]
@@ -128,61 +119,6 @@ async def test_the_command_says_what_it_did(
     alice: Person, served: Served, stored: Stored, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await swept(served, after=DAY + MINUTE)
-    await aged(stored, (await alice.upload(PHOTO)).media.media_id, "25 hours")
+    await stored.age_media((await alice.upload(PHOTO)).media.media_id, "25 hours")
     assert await command.upkeep(served.settings) == 0
     assert "removed 1 unused media with 2 objects, and 0 answers kept for retries\n" in capsys.readouterr().out
-
-
-async def claimed_or_gone(who: Person, media_id: str, turns: int) -> str | None:
-    """Create a me-image after so many turns of the event loop; None where its media is gone."""
-    for _ in range(turns):
-        await asyncio.sleep(0)
-    try:
-        return (await who.create(media_id, face())).me_image_id
-    except grpc.aio.AioRpcError as error:
-        if refusal(error).reason != "MEDIA_NOT_FOUND":
-            raise
-        return None
-
-
-async def test_a_claim_and_upkeep_at_once_end_in_one_of_both(
-    alice: Person, served: Served, stored: Stored, seeded: random.Random
-) -> None:
-    """A hundred times: the me-image is there with all its bytes, or neither it nor its media is."""
-    claimed = refusals = 0
-    for number in range(100):
-        photo = pictures.jpeg(50 + number, 40)
-        media_id = (await alice.upload(photo)).media.media_id
-
-        made, _ = await asyncio.gather(
-            claimed_or_gone(alice, media_id, seeded.randint(0, 12)), swept(served, after=DAY + MINUTE)
-        )
-        left = await stored.database.fetchval("SELECT count(*) FROM media WHERE media_id = $1", UUID(media_id))
-        if made is None:
-            refusals += 1
-            assert (left, stored.keys(f"me/{media_id}/")) == (0, set())
-        else:
-            claimed += 1
-            assert left == 1
-            assert (await alice.download(made))[1] == photo
-    assert claimed + refusals == 100
-    assert claimed, "no claim ever won: the race was none"
-    assert refusals, "upkeep never won: the race was none"
-
-
-async def test_an_upload_of_the_same_bytes_and_upkeep_at_once(
-    alice: Person, served: Served, stored: Stored, seeded: random.Random
-) -> None:
-    """The upload always succeeds: with the media that was there, or with a new one."""
-    for number in range(40):
-        photo = pictures.jpeg(50, 40 + number)
-        await aged(stored, (await alice.upload(photo)).media.media_id, "25 hours")
-
-        async def again(photo: bytes = photo) -> str:
-            for _ in range(seeded.randint(0, 12)):
-                await asyncio.sleep(0)
-            return (await alice.upload(photo, face())).me_image.me_image_id
-
-        made, _ = await asyncio.gather(again(), swept(served))
-        assert (await alice.download(made))[1] == photo
-    assert await stored.media_states(alice.user_id) == ["ready"] * 40

@@ -133,3 +133,29 @@ async def test_an_existing_bucket_is_left_as_it_is(objects: S3Objects, key: str)
     await objects.make_bucket()
     assert await objects.get(key) == b"sealed"
     await objects.ping()
+
+
+async def test_closing_waits_for_requests_on_their_way_without_holding_up_anything_else(
+    settings: Settings, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.adapters.objects.READ_SECONDS", 0.3)
+    monkeypatch.setattr("service.adapters.objects.RETRIES", 0)
+    asked = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    async with silent:
+        async with S3Objects.connect(
+            replace(bucket_address(settings), endpoint=f"127.0.0.1:{port}"), connections=1
+        ) as objects:
+            waiting = asyncio.create_task(objects.get(key))
+            await asked.wait()
+            elsewhere = asyncio.create_task(asyncio.sleep(0.05, "done meanwhile"))
+        assert elsewhere.done()
+        with pytest.raises(StorageUnavailable):
+            await waiting

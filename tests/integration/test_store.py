@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
-import asyncpg
 import pytest
 
 from service.adapters.postgres.database import Database
 from service.adapters.postgres.store import PostgresStore
 from service.config import Settings
-from service.domain.errors import Overloaded, StorageUnavailable
+from service.domain.errors import StorageUnavailable
 from service.domain.model import Kind, MediaId, MediaType, MeImageId, Rendition, RequestId, Slot, Usage, UserId
 from service.ports.records import MediaRecord, NewMeImageRecord, RenditionRecord, RequestRecord
 from service.ports.sealing import WrappedKey
@@ -140,48 +139,3 @@ async def test_concurrent_claims_of_a_slot_end_in_one_holder_without_deadlock(
     row = await store._database.fetchrow("SELECT count(*) AS n FROM primary_slots WHERE user_id = $1", user)
     assert row is not None
     assert row["n"] == len(Slot)
-
-
-async def test_a_session_that_the_database_ends_is_unavailable_and_then_replaced(
-    store: PostgresStore, user: UserId, database: "asyncpg.Connection[asyncpg.Record]"
-) -> None:
-    async def ended() -> None:
-        async with store.transaction() as tx:
-            await tx.lock_user(user, KEY, AT)
-            await database.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE state = 'idle in transaction' AND datname = current_database()"
-            )
-            await tx.lock_user(user, KEY, AT)
-
-    with pytest.raises(StorageUnavailable):
-        await ended()
-    await asyncio.gather(*(store.ping() for _ in range(8)))
-    assert await store.user_key(user) is None
-
-
-async def test_a_statement_that_the_database_cancels_is_unavailable(
-    store: PostgresStore, user: UserId, monkeypatch: pytest.MonkeyPatch, settings: Settings
-) -> None:
-    monkeypatch.setattr("service.adapters.postgres.database.STATEMENT_SECONDS", 0.2)
-    url = settings.database_url.get_secret_value()
-    async with Database.connect(url, connections=1) as hasty, store.transaction() as tx:
-        await tx.lock_user(user, KEY, AT)
-        with pytest.raises(StorageUnavailable):
-            async with PostgresStore(hasty).transaction() as other:
-                await other.lock_user(user, KEY, AT)
-
-
-async def test_a_database_that_refuses_connections_is_unavailable() -> None:
-    with pytest.raises(StorageUnavailable):
-        async with Database.connect("postgresql://me@127.0.0.1:1/me?sslmode=disable", connections=1):
-            pass
-
-
-async def test_more_than_all_connections_are_refused_as_overload(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("service.adapters.postgres.database.ACQUIRE_SECONDS", 0.05)
-    async with Database.connect(settings.database_url.get_secret_value(), connections=1) as pool, pool.connection():
-        with pytest.raises(Overloaded):
-            await PostgresStore(pool).ping()

@@ -16,8 +16,8 @@ from tests.people import Person, face, refused
 
 @pytest.mark.parametrize(
     "photo",
-    [pictures.jpeg(400, 300, orientation=6), pictures.png(), pictures.webp(), pictures.avif()],
-    ids=["jpeg", "png", "webp", "avif"],
+    [pictures.jpeg(400, 300, orientation=6), pictures.png(), pictures.webp(), pictures.avif(), pictures.turned_heic(6)],
+    ids=["jpeg", "png", "webp", "avif", "heic"],
 )
 async def test_the_original_comes_back_byte_for_byte(alice: Person, photo: bytes) -> None:
     made = (await alice.upload(photo, face())).me_image
@@ -32,21 +32,42 @@ async def test_the_original_comes_back_byte_for_byte(alice: Person, photo: bytes
     )
 
 
-async def test_the_thumbnail_is_upright_small_and_bare(alice: Person) -> None:
-    photo = pictures.jpeg(1200, 900, orientation=6)
+@pytest.mark.parametrize(
+    ("photo", "size", "thumbnail_size"),
+    [
+        (pictures.jpeg(3000, 4000, orientation=6), (3000, 4000), (240, 320)),
+        (pictures.jpeg(1200, 900, orientation=8), (1200, 900), (320, 240)),
+        (pictures.turned_heic(6), (64, 48), (64, 48)),
+    ],
+    ids=["12 megapixels", "jpeg", "heic"],
+)
+async def test_a_turned_photo_with_a_place_has_an_upright_and_bare_thumbnail(
+    alice: Person, photo: bytes, size: tuple[int, int], thumbnail_size: tuple[int, int]
+) -> None:
     made = (await alice.upload(photo, face())).me_image
     header, content = await alice.download(made.me_image_id, pb.RENDITION_WEBP_320)
-    assert (header.content_type, header.width, header.height) == ("image/webp", 320, 240)
+    assert (made.media.width, made.media.height) == size
+    assert (header.content_type, header.width, header.height) == ("image/webp", *thumbnail_size)
     assert (header.size_bytes, header.sha256) == (len(content), hashlib.sha256(content).hexdigest())
     assert pictures.SECRET in photo
     assert pictures.SECRET not in content
     with Image.open(io.BytesIO(content)) as image:
-        assert (image.format, image.size) == ("WEBP", (320, 240))
+        assert (image.format, image.size) == ("WEBP", thumbnail_size)
         assert not {"exif", "xmp", "icc_profile"} & set(image.info)
-        for at, colour in zip([(40, 30), (280, 30), (40, 210), (280, 210)], pictures.QUADRANTS, strict=True):
-            pixel = image.convert("RGB").getpixel(at)
-            assert isinstance(pixel, tuple)
-            assert all(abs(one - other) < 24 for one, other in zip(pixel, colour, strict=True))
+        assert all(map(alike, corners(image), pictures.QUADRANTS))
+    assert (await alice.download(made.me_image_id))[1] == photo
+
+
+def corners(image: Image.Image) -> list[tuple[int, ...]]:
+    """The pixels in the middle of the four quadrants."""
+    width, height = image.size
+    places = [(width * x // 4, height * y // 4) for y in (1, 3) for x in (1, 3)]
+    pixels = [image.convert("RGB").getpixel(place) for place in places]
+    return [pixel for pixel in pixels if isinstance(pixel, tuple)]
+
+
+def alike(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    return all(abs(a - b) < 24 for a, b in zip(one, other, strict=True))
 
 
 async def test_a_large_photo_comes_in_chunks_that_are_large_but_not_too_large(alice: Person) -> None:

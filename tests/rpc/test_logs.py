@@ -142,6 +142,7 @@ async def test_nothing_that_a_caller_sent_is_in_the_log(logged: Logged, issuer: 
             await raw(b"\xff" + CANARY.encode(), metadata=caller.metadata)
     log = await logged.log()
     assert len(calls_in(log)) == 4 + len(bad) + 2
+    assert calls_in(log)[-1]["method"] == "unknown"
     pixel_run = bytes(pictures.RED) * 8
     for secret in (CANARY, caller.token, caller.token.split(".")[2], repr(pixel_run)[2:-1], pixel_run.hex()):
         assert secret not in log
