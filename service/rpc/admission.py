@@ -26,14 +26,15 @@ from service.ports.outside import TokenVerifier
 from service.rpc.calls import current_call
 from service.rpc.fields import user_id_field
 from service.rpc.handlers import (
+    Behavior,
     Context,
-    Continuation,
     Handler,
     StreamBehavior,
+    Wrapping,
     behavior_of,
     with_stream_requests,
 )
-from service.rpc.methods import SCOPES, is_open
+from service.rpc.methods import SCOPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +59,20 @@ class _Streamed(Protocol):
     header: _Subject
 
 
-class Admission(grpc.aio.ServerInterceptor):
+class Admission(Wrapping):
     """Lets a call through to its handler, or raises why not."""
 
     def __init__(self, tokens: TokenVerifier, pace: Pace) -> None:
+        super().__init__()
         self._tokens = tokens
         self._pace = pace
 
-    async def intercept_service(  # type: ignore[override] # the stubs give this method type variables of its own
-        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> Handler | None:
-        """See grpc.aio.ServerInterceptor."""
-        handler = await continuation(handler_call_details)
-        method = handler_call_details.method
-        if is_open(method):
-            return handler
-        if handler is None:
-            return grpc.stream_unary_rpc_method_handler(_unknown_method)
+    def unknown(self) -> Handler:
+        """See Wrapping."""
+        return grpc.stream_unary_rpc_method_handler(_unknown_method)
+
+    def wrap(self, method: str, handler: Handler) -> Handler:
+        """See Wrapping."""
         return with_stream_requests(handler, self._admitted(handler, SCOPES.get(method)))
 
     def _admitted(self, handler: Handler, scope: Scope | None) -> StreamBehavior:
@@ -88,14 +86,32 @@ class Admission(grpc.aio.ServerInterceptor):
             if scope is None:
                 raise PermissionDenied
             require_scope(caller, scope)
+            if not handler.request_streaming:
+                return await self._with_one(caller, incoming, context, behavior, seconds)
             try:
                 async with asyncio.timeout(seconds):
-                    messages = self._paced(caller, incoming)
-                    return await behavior(messages if handler.request_streaming else await _only(messages), context)
+                    return await behavior(self._paced(caller, incoming), context)
             except TimeoutError:
                 raise TooSlow from None
 
         return admitted
+
+    async def _with_one(
+        self, caller: Caller, incoming: AsyncIterator[Message], context: Context, behavior: Behavior, seconds: float
+    ) -> Message | None:
+        """Answer the one message of a call: first its pace, then that of the answer, on one timer."""
+        message: Message | None = None
+        now = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout_at(now + self._pace.message) as timer:
+                message = await anext(incoming, None)
+                if message is None:
+                    raise InvalidFields([])
+                timer.reschedule(now + seconds)
+                _admit(caller, message)
+                return await behavior(message, context)
+        except TimeoutError:
+            raise (UploadStalled if message is None else TooSlow) from None
 
     async def _paced(self, caller: Caller, incoming: AsyncIterator[Message]) -> AsyncIterator[Message]:
         while True:
@@ -106,10 +122,7 @@ class Admission(grpc.aio.ServerInterceptor):
                 return
             except TimeoutError:
                 raise UploadStalled from None
-            subject = _subject_of(message)
-            if subject is not None:
-                require_user(caller, user_id_field(subject.user_id))
-                _note_request_id(subject)
+            _admit(caller, message)
             yield message
 
 
@@ -120,10 +133,11 @@ def _bearer_token(context: Context) -> str:
     raise Unauthenticated
 
 
-async def _only(messages: AsyncIterator[Message]) -> Message:
-    async for message in messages:
-        return message
-    raise InvalidFields([])
+def _admit(caller: Caller, message: Message) -> None:
+    subject = _subject_of(message)
+    if subject is not None:
+        require_user(caller, user_id_field(subject.user_id))
+        _note_request_id(subject)
 
 
 def _subject_of(message: Message) -> _Subject | None:
@@ -135,7 +149,8 @@ def _subject_of(message: Message) -> _Subject | None:
 
 
 def _note_request_id(subject: _Subject) -> None:
-    request_id = parse_uuid(getattr(subject, "request_id", ""))
+    text = getattr(subject, "request_id", "")
+    request_id = parse_uuid(text) if text else None
     if request_id is not None:
         current_call().request_id = request_id
 

@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
 import grpc
 import structlog
+from google.protobuf.message import Message
 
 from service.ports.outside import Ids
 from service.rpc.calls import Call, begin_call
-from service.rpc.handlers import Context, Continuation, Handler, surround
-from service.rpc.methods import SCOPES, is_open
+from service.rpc.handlers import Context, Handler, StreamBehavior, Wrapping, surround
+from service.rpc.methods import SCOPES
 
 UNKNOWN = "unknown"
 """What stands for a method that does not exist: its name is a text of the caller's."""
@@ -18,30 +18,25 @@ UNKNOWN = "unknown"
 _log = structlog.get_logger()
 
 
-class CallLog(grpc.aio.ServerInterceptor):
+class CallLog(Wrapping):
     """Begins every call and writes its line. ``seconds`` is a monotonic clock."""
 
     def __init__(self, ids: Ids, seconds: Callable[[], float]) -> None:
+        super().__init__()
         self._ids = ids
         self._seconds = seconds
 
-    async def intercept_service(  # type: ignore[override] # the stubs give this method type variables of its own
-        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> Handler | None:
-        """See grpc.aio.ServerInterceptor."""
-        handler = await continuation(handler_call_details)
-        method = handler_call_details.method
-        if handler is None or is_open(method):
-            return handler
+    def wrap(self, method: str, handler: Handler) -> Handler:
+        """See Wrapping."""
+        name = method if method in SCOPES else UNKNOWN
 
-        @asynccontextmanager
-        async def logged(context: Context) -> AsyncIterator[None]:
-            call = Call(method if method in SCOPES else UNKNOWN, self._ids.new_id())
+        async def logged(inner: StreamBehavior, incoming: AsyncIterator[Message], context: Context) -> Message | None:
+            call = Call(name, self._ids.new_id())
             begin_call(call)
             started = self._seconds()
             code = grpc.StatusCode.OK.name
             try:
-                yield
+                return await inner(incoming, context)
             except asyncio.CancelledError:
                 code = grpc.StatusCode.CANCELLED.name
                 raise

@@ -1,17 +1,17 @@
 """The one place where an exception becomes a gRPC status: a reason for callers, a fault for the log."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from typing import Never
 
 import grpc
 import structlog
 from google.protobuf import any_pb2
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from service.domain import errors
 from service.rpc.calls import current_call
-from service.rpc.handlers import Context, Continuation, Handler, surround
-from service.rpc.methods import is_open
+from service.rpc.handlers import Context, Handler, StreamBehavior, Wrapping, surround
 
 DOMAIN = "meimage"
 DETAILS_KEY = "grpc-status-details-bin"
@@ -42,23 +42,17 @@ STATUS: Mapping[type[errors.MeImageError], grpc.StatusCode] = {
 }
 
 
-class Errors(grpc.aio.ServerInterceptor):
+class Errors(Wrapping):
     """Tells callers why a call was refused, and operators why it failed."""
 
-    async def intercept_service(  # type: ignore[override] # the stubs give this method type variables of its own
-        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> Handler | None:
-        """See grpc.aio.ServerInterceptor."""
-        handler = await continuation(handler_call_details)
-        if handler is None or is_open(handler_call_details.method):
-            return handler
+    def wrap(self, method: str, handler: Handler) -> Handler:  # noqa: ARG002 - the same for every method
+        """See Wrapping."""
         return surround(handler, _told)
 
 
-@asynccontextmanager
-async def _told(context: Context) -> AsyncIterator[None]:
+async def _told(inner: StreamBehavior, incoming: AsyncIterator[Message], context: Context) -> Message | None:
     try:
-        yield
+        return await inner(incoming, context)
     except errors.MeImageError as error:
         if error.__cause__ is not None:
             _log.warning("refused", request_id=current_call().request_id, error=error)
@@ -70,7 +64,7 @@ async def _told(context: Context) -> AsyncIterator[None]:
         await _abort(context, errors.InternalFault())
 
 
-async def _abort(context: Context, error: errors.MeImageError) -> None:
+async def _abort(context: Context, error: errors.MeImageError) -> Never:
     code, message = STATUS[type(error)], error.public_message()
     status = status_pb2.Status(code=code.value[0], message=message, details=_details(error))
     await context.abort(code, message, trailing_metadata=((DETAILS_KEY, status.SerializeToString()),))

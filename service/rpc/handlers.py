@@ -1,12 +1,15 @@
 """Handlers of every shape as one: a coroutine that gets a stream of messages, and returns its answer or writes many."""
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import aclosing
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import grpc
 from google.protobuf.message import Message
+
+from service.rpc.methods import SCOPES, is_open
 
 if TYPE_CHECKING:
     Context: TypeAlias = grpc.aio.ServicerContext[Message, Message]
@@ -19,7 +22,7 @@ Continuation: TypeAlias = Callable[[grpc.HandlerCallDetails], Awaitable[Handler 
 Incoming: TypeAlias = Message | AsyncIterator[Message]
 Behavior: TypeAlias = Callable[[Incoming, Context], Awaitable[Message | None]]
 StreamBehavior: TypeAlias = Callable[[AsyncIterator[Message], Context], Awaitable[Message | None]]
-Around: TypeAlias = Callable[[Context], AbstractAsyncContextManager[None]]
+Around: TypeAlias = Callable[[StreamBehavior, AsyncIterator[Message], Context], Awaitable[Message | None]]
 
 
 def behavior_of(handler: Handler, write_seconds: float) -> Behavior:
@@ -49,11 +52,44 @@ def with_stream_requests(handler: Handler, behavior: StreamBehavior) -> Handler:
 
 
 def surround(handler: Handler, around: Around) -> Handler:
-    """Run a handler made by ``with_stream_requests`` inside a context manager."""
+    """Run a handler made by ``with_stream_requests`` inside a function that awaits it."""
     inner = cast("StreamBehavior", handler.stream_stream or handler.stream_unary)
 
     async def surrounded(incoming: AsyncIterator[Message], context: Context) -> Message | None:
-        async with around(context):
-            return await inner(incoming, context)
+        return await around(inner, incoming, context)
 
     return with_stream_requests(handler, surrounded)
+
+
+class Wrapping(grpc.aio.ServerInterceptor):
+    """An interceptor that wraps each handler once, not once a call: a server's handlers never change."""
+
+    def __init__(self) -> None:
+        self._wrapped: dict[str, Handler] = {}
+
+    async def intercept_service(  # type: ignore[override] # the stubs give this method type variables of its own
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Handler | None:
+        """See grpc.aio.ServerInterceptor."""
+        method = handler_call_details.method
+        known = self._wrapped.get(method)
+        if known is not None:
+            return known
+        handler = await continuation(handler_call_details)
+        if is_open(method):
+            return handler
+        if handler is None:
+            return self.unknown()
+        # Names that callers make up are not kept: for these the inner interceptors answer, with a handler of theirs.
+        wrapped = self.wrap(method, handler)
+        if method in SCOPES:
+            self._wrapped[method] = wrapped
+        return wrapped
+
+    def unknown(self) -> Handler | None:
+        """Return what answers a method that no service has."""
+        return None
+
+    @abstractmethod
+    def wrap(self, method: str, handler: Handler) -> Handler:
+        """Return the handler inside what this interceptor does."""

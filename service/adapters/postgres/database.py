@@ -84,32 +84,52 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator["asyncpg.pool.PoolConnectionProxy[Row]"]:
         """Lend a connection. Raises Overloaded when none becomes free in time."""
-        try:
-            connection = await self._pool.acquire(timeout=ACQUIRE_SECONDS)
-        except TimeoutError:
-            raise Overloaded from None
+        connection = await self._acquired()
         try:
             yield connection
         finally:
-            await self._pool.release(connection, timeout=ACQUIRE_SECONDS)
+            await self._pool.release(connection)
+
+    async def _acquired(self) -> "asyncpg.pool.PoolConnectionProxy[Row]":
+        # Not the driver's own timeout, which takes a task for each call before Python 3.12.
+        try:
+            async with asyncio.timeout(ACQUIRE_SECONDS):
+                return await self._pool.acquire()
+        except TimeoutError:
+            raise Overloaded from None
 
     async def fetch(self, query: str, *args: object) -> list[Row]:
         """See Executor."""
-        with away_is_unavailable():
-            async with self.connection() as connection:
+        try:
+            connection = await self._acquired()
+            try:
                 return await connection.fetch(query, *args)
+            finally:
+                await self._pool.release(connection)
+        except _AWAY as error:
+            raise unavailable(error) from error
 
     async def fetchrow(self, query: str, *args: object) -> Row | None:
         """See Executor."""
-        with away_is_unavailable():
-            async with self.connection() as connection:
+        try:
+            connection = await self._acquired()
+            try:
                 return await connection.fetchrow(query, *args)
+            finally:
+                await self._pool.release(connection)
+        except _AWAY as error:
+            raise unavailable(error) from error
 
     async def execute(self, query: str, *args: object) -> str:
         """See Executor."""
-        with away_is_unavailable():
-            async with self.connection() as connection:
+        try:
+            connection = await self._acquired()
+            try:
                 return await connection.execute(query, *args)
+            finally:
+                await self._pool.release(connection)
+        except _AWAY as error:
+            raise unavailable(error) from error
 
 
 @contextmanager
@@ -118,6 +138,9 @@ def away_is_unavailable() -> Iterator[None]:
     try:
         yield
     except _AWAY as error:
-        if isinstance(error, ValueError):  # the driver's word for arguments of ours that cannot be right
-            raise
-        raise StorageUnavailable from error
+        raise unavailable(error) from error
+
+
+def unavailable(error: Exception) -> Exception:
+    """Return what a driver's failure is to callers; a ValueError is a fault of ours: arguments that cannot be right."""
+    return error if isinstance(error, ValueError) else StorageUnavailable()
