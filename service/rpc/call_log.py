@@ -15,8 +15,6 @@ from service.rpc.methods import SCOPES
 UNKNOWN = "unknown"
 """What stands for a method that does not exist: its name is a text of the caller's."""
 
-_log = structlog.get_logger()
-
 
 class CallLog(Wrapping):
     """Begins every call and writes its line. ``seconds`` is a monotonic clock."""
@@ -25,6 +23,7 @@ class CallLog(Wrapping):
         super().__init__()
         self._ids = ids
         self._seconds = seconds
+        self._log = structlog.get_logger().bind()  # once, not once a call
 
     def wrap(self, method: str, handler: Handler) -> Handler:
         """See Wrapping."""
@@ -49,7 +48,7 @@ class CallLog(Wrapping):
         return surround(handler, logged)
 
     def _write(self, call: Call, code: str, started: float) -> None:
-        _log.info(
+        self._log.info(
             "call",
             method=call.method,
             caller=None if call.caller is None else str(call.caller),

@@ -33,7 +33,7 @@ async def main() -> None:
 
 
 async def _upload(*, address: str, token: str, user_id: str, photo: str, count: str, at_once: str) -> Figures:
-    """Upload ``count`` photos that differ; an answer must have the digest of what was sent. Tell how many were refused."""
+    """Upload ``count`` photos that differ, and count refusals; an answer must have the digest of what was sent."""
     content = await asyncio.to_thread(Path(photo).read_bytes)
     turns, refused = asyncio.Semaphore(int(at_once)), 0
     async with grpc.aio.insecure_channel(address) as channel:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import asyncpg
@@ -48,16 +49,23 @@ async def test_a_session_that_the_database_ends_is_unavailable_and_then_replaced
     assert await store.user_key(user) is None
 
 
-async def test_a_statement_that_the_database_cancels_is_unavailable(
+async def test_a_statement_that_takes_too_long_is_unavailable(
     store: PostgresStore, user: UserId, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    monkeypatch.setattr("service.adapters.postgres.database.STATEMENT_SECONDS", 0.2)
     url = settings.database_url.get_secret_value()
-    async with Database.connect(url, connections=1) as hasty, store.transaction() as tx:
+    async with AsyncExitStack() as stack:
+        with monkeypatch.context() as patched:
+            patched.setattr("service.adapters.postgres.database.STATEMENT_SECONDS", 0.5)
+            hasty = PostgresStore(await stack.enter_async_context(Database.connect(url, connections=1)))
+        tx = await stack.enter_async_context(store.transaction())
         await tx.lock_user(user, KEY, AT)
-        with pytest.raises(StorageUnavailable):
-            async with PostgresStore(hasty).transaction() as other:
+
+        async def lock_too() -> None:
+            async with hasty.transaction() as other:
                 await other.lock_user(user, KEY, AT)
+
+        with pytest.raises(StorageUnavailable):
+            await lock_too()
 
 
 async def test_a_database_that_refuses_connections_is_unavailable() -> None:
@@ -69,7 +77,8 @@ async def test_a_database_that_refuses_connections_is_unavailable() -> None:
 async def test_more_than_all_connections_are_refused_as_overload(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.adapters.postgres.database.ACQUIRE_SECONDS", 0.05)
     async with Database.connect(settings.database_url.get_secret_value(), connections=1) as pool, pool.connection():
-        with pytest.raises(Overloaded):
-            await PostgresStore(pool).ping()
+        with monkeypatch.context() as patched:
+            patched.setattr("service.adapters.postgres.database.ACQUIRE_SECONDS", 0.05)
+            with pytest.raises(Overloaded):
+                await PostgresStore(pool).ping()

@@ -26,8 +26,8 @@ BodilessCall: TypeAlias = "grpc.aio.StreamUnaryMultiCallable[bytes, bytes]"
 
 @pytest.fixture(scope="module")
 async def impatient(serve: Serve) -> AsyncIterator[Served]:
-    """A server that waits 0.3 seconds for a message, and has room for one large transfer."""
-    async with serve(body_timeout_seconds=0.3, transfer_mib=10) as running:
+    """A server that waits half a second for a message, and has room for one large transfer."""
+    async with serve(body_timeout_seconds=0.5, transfer_mib=10) as running:
         yield running
 
 
