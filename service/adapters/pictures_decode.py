@@ -42,7 +42,10 @@ def upright_srgb(opened: Opened, longest_side: int) -> pyvips.Image:
     width, height = fitted(*opened.size, longest_side)
     try:
         image = _without_broken_profile(opened.decode(longest_side))
-        image = image.thumbnail_image(width, height=height, size="force", output_profile="srgb")
+        # Pixels that are sRGB by default, as most photos' are, need no transform, which costs more than the shrinking.
+        is_srgb = image.interpretation == "srgb" and not image.get_typeof(_PROFILE)
+        profile = {} if is_srgb else {"output_profile": "srgb"}
+        image = image.thumbnail_image(width, height=height, size="force", **profile)
         if image.interpretation != "srgb" or image.format != "uchar":
             image = image.colourspace("srgb").cast("uchar")
         if image.hasalpha():

@@ -15,6 +15,7 @@ from service.adapters.postgres.migrate import migrate
 from service.adapters.private_files import write_private
 from service.adapters.system import SystemClock
 from service.commands.listening import is_free
+from service.commands.memory import keep_photo_pages
 from service.commands.serve import stop_signal
 from service.config import Settings
 from service.wiring import open_server, open_world
@@ -43,6 +44,7 @@ async def dev() -> int:
                 identity = DevIdentity(DATA_DIR, SystemClock())
                 settings = _settings(stores, identity)
                 await migrate(stores.database_url)
+                keep_photo_pages()
                 async with open_world(settings) as built, open_server(settings, built) as running:
                     address = f"{HOST}:{running.port}"
                     claim.announce(address)

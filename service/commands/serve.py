@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from service.commands.listening import held_port
+from service.commands.memory import keep_photo_pages
 from service.commands.workers import supervise
 from service.config import Settings
 from service.wiring import open_server, open_world
@@ -32,6 +33,7 @@ async def serve(settings: Settings) -> int:
 
 
 async def _serve_here(settings: Settings, *, share_port: bool) -> int:
+    keep_photo_pages()
     log = structlog.get_logger()
     async with (
         stop_signal() as stop,

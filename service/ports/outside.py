@@ -79,7 +79,8 @@ class Pictures(Protocol):
         A cancelled call leaves the decoder usable.
 
         Raises:
-            UnsupportedMediaType: an animation or an image sequence.
+            UnsupportedMediaType: an animated WebP or an image sequence; of an animated PNG its still image is taken.
+            ImageTooLarge: more than 10 MiB.
             TooManyPixels: more than 40 megapixels, or more than 16,384 pixels on a side; nothing was decoded.
             UndecodableImage: damaged, or it took more time or memory than a photo may.
             Overloaded: every decoder is busy and the queue is full.

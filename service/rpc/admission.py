@@ -90,7 +90,7 @@ class Admission(Wrapping):
                 return await self._with_one(caller, incoming, context, behavior, seconds)
             try:
                 async with asyncio.timeout(seconds):
-                    return await behavior(self._paced(caller, incoming), context)
+                    return await behavior(self._paced(caller, incoming, context), context)
             except TimeoutError:
                 raise TooSlow from None
 
@@ -113,12 +113,17 @@ class Admission(Wrapping):
         except TimeoutError:
             raise (UploadStalled if message is None else TooSlow) from None
 
-    async def _paced(self, caller: Caller, incoming: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    async def _paced(
+        self, caller: Caller, incoming: AsyncIterator[Message], context: Context
+    ) -> AsyncIterator[Message]:
         while True:
             try:
                 async with asyncio.timeout(self._pace.message):
                     message = await anext(incoming)
             except StopAsyncIteration:
+                await asyncio.sleep(0)  # grpcio ends the stream of a caller who vanished before it says so
+                if context.cancelled():
+                    raise asyncio.CancelledError from None
                 return
             except TimeoutError:
                 raise UploadStalled from None

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 from service.domain.errors import Overloaded
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 
 
 class ByteBudget:

@@ -28,6 +28,8 @@ _OPTIONS = (
     ("grpc.max_metadata_size", 16 * 1024),
     # Without it, a flood of reset streams on one connection starves the others.
     ("grpc.max_concurrent_streams", 100),
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 512 * 1024),
     # A peer that vanished without a word is found within half a minute, not at the end of a TCP timeout.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 5_000),

@@ -51,7 +51,10 @@ def _structure(value: object) -> object:
     return type(value).__name__
 
 
-@pytest.mark.skipif(shutil.which("grpcurl", path=environment()["PATH"]) is None, reason="GRPCURL IS MISSING: the README's tour was not run")
+@pytest.mark.skipif(
+    shutil.which("grpcurl", path=environment()["PATH"]) is None,
+    reason="GRPCURL IS MISSING: the README's tour was not run",
+)
 async def test_the_tour_runs_word_for_word(tmp_path: Path) -> None:
     (tmp_path / "me.jpg").write_bytes(jpeg(1200, 800, orientation=6))
     async with dev_running(tmp_path):

@@ -1,15 +1,16 @@
 """The connection pool, and the one place where a driver's failure becomes StorageUnavailable."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Protocol, TypeAlias
+from typing import NoReturn, Protocol, TypeAlias, TypeVar
 
 import asyncpg
 
 from service.domain.errors import Overloaded, StorageUnavailable
 
 Row: TypeAlias = asyncpg.Record
+_Result = TypeVar("_Result")
 
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
@@ -88,7 +89,7 @@ class Database:
         try:
             yield connection
         finally:
-            await self._pool.release(connection)
+            await self._pool.release(connection, timeout=ACQUIRE_SECONDS)
 
     async def _acquired(self) -> "asyncpg.pool.PoolConnectionProxy[Row]":
         # Not the driver's own timeout, which takes a task for each call before Python 3.12.
@@ -100,36 +101,25 @@ class Database:
 
     async def fetch(self, query: str, *args: object) -> list[Row]:
         """See Executor."""
-        try:
-            connection = await self._acquired()
-            try:
-                return await connection.fetch(query, *args)
-            finally:
-                await self._pool.release(connection)
-        except _AWAY as error:
-            raise unavailable(error) from error
+        return await self._run(lambda connection: connection.fetch(query, *args))
 
     async def fetchrow(self, query: str, *args: object) -> Row | None:
         """See Executor."""
-        try:
-            connection = await self._acquired()
-            try:
-                return await connection.fetchrow(query, *args)
-            finally:
-                await self._pool.release(connection)
-        except _AWAY as error:
-            raise unavailable(error) from error
+        return await self._run(lambda connection: connection.fetchrow(query, *args))
 
     async def execute(self, query: str, *args: object) -> str:
         """See Executor."""
+        return await self._run(lambda connection: connection.execute(query, *args))
+
+    async def _run(self, statement: "Callable[[asyncpg.pool.PoolConnectionProxy[Row]], Awaitable[_Result]]") -> _Result:
         try:
             connection = await self._acquired()
             try:
-                return await connection.execute(query, *args)
+                return await statement(connection)
             finally:
-                await self._pool.release(connection)
+                await self._pool.release(connection, timeout=ACQUIRE_SECONDS)
         except _AWAY as error:
-            raise unavailable(error) from error
+            raise_unavailable(error)
 
 
 @contextmanager
@@ -138,9 +128,11 @@ def away_is_unavailable() -> Iterator[None]:
     try:
         yield
     except _AWAY as error:
-        raise unavailable(error) from error
+        raise_unavailable(error)
 
 
-def unavailable(error: Exception) -> Exception:
-    """Return what a driver's failure is to callers; a ValueError is a fault of ours: arguments that cannot be right."""
-    return error if isinstance(error, ValueError) else StorageUnavailable()
+def raise_unavailable(error: Exception) -> NoReturn:
+    """Raise what a driver's failure is to callers; a ValueError is a fault of ours: arguments that cannot be right."""
+    if isinstance(error, ValueError):
+        raise error
+    raise StorageUnavailable from error

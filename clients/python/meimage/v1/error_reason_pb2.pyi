@@ -43,7 +43,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_DIGEST_MISMATCH: _ErrorReason.ValueType  # 9
     """INVALID_ARGUMENT: the bytes do not match the `sha256` or `size_bytes` of the header."""
     ERROR_REASON_UNSUPPORTED_MEDIA_TYPE: _ErrorReason.ValueType  # 10
-    """INVALID_ARGUMENT: the bytes are no JPEG, PNG, WebP, HEIC/HEIF or AVIF, or they are an animation."""
+    """INVALID_ARGUMENT: the bytes are no JPEG, PNG, WebP, HEIC/HEIF or AVIF, or they are an animated WebP or an image sequence. Of an
+    animated PNG the still image is taken that it shows where animations are not known.
+    """
     ERROR_REASON_TOO_MANY_PIXELS: _ErrorReason.ValueType  # 11
     """INVALID_ARGUMENT: more than 40 megapixels, or more than 16,384 pixels on a side."""
     ERROR_REASON_UNDECODABLE_IMAGE: _ErrorReason.ValueType  # 12
@@ -91,7 +93,9 @@ ERROR_REASON_IMAGE_TOO_LARGE: ErrorReason.ValueType  # 8
 ERROR_REASON_DIGEST_MISMATCH: ErrorReason.ValueType  # 9
 """INVALID_ARGUMENT: the bytes do not match the `sha256` or `size_bytes` of the header."""
 ERROR_REASON_UNSUPPORTED_MEDIA_TYPE: ErrorReason.ValueType  # 10
-"""INVALID_ARGUMENT: the bytes are no JPEG, PNG, WebP, HEIC/HEIF or AVIF, or they are an animation."""
+"""INVALID_ARGUMENT: the bytes are no JPEG, PNG, WebP, HEIC/HEIF or AVIF, or they are an animated WebP or an image sequence. Of an
+animated PNG the still image is taken that it shows where animations are not known.
+"""
 ERROR_REASON_TOO_MANY_PIXELS: ErrorReason.ValueType  # 11
 """INVALID_ARGUMENT: more than 40 megapixels, or more than 16,384 pixels on a side."""
 ERROR_REASON_UNDECODABLE_IMAGE: ErrorReason.ValueType  # 12
