@@ -43,9 +43,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_DIGEST_MISMATCH: _ErrorReason.ValueType  # 9
     """INVALID_ARGUMENT: the bytes do not match the `sha256` or `size_bytes` of the header."""
     ERROR_REASON_UNSUPPORTED_MEDIA_TYPE: _ErrorReason.ValueType  # 10
-    """INVALID_ARGUMENT: the bytes are no JPEG, PNG, WebP, HEIC/HEIF or AVIF, or they are an animated WebP or an image sequence. Of an
-    animated PNG the still image is taken that it shows where animations are not known.
-    """
+    """INVALID_ARGUMENT: no JPEG, PNG, WebP, HEIC/HEIF or AVIF; or an animated WebP, or an image sequence. An animated PNG counts as its still image."""
     ERROR_REASON_TOO_MANY_PIXELS: _ErrorReason.ValueType  # 11
     """INVALID_ARGUMENT: more than 40 megapixels, or more than 16,384 pixels on a side."""
     ERROR_REASON_UNDECODABLE_IMAGE: _ErrorReason.ValueType  # 12
@@ -66,6 +64,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNIMPLEMENTED: this server has no such method."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 20
     """INTERNAL: a fault of the server, which its operators find in the log by the `request_id`."""
+    ERROR_REASON_SLOT_EMPTY: _ErrorReason.ValueType  # 21
+    """NOT_FOUND: nobody holds the slot, and no fallback applies."""
+    ERROR_REASON_ME_IMAGE_DELETED: _ErrorReason.ValueType  # 22
+    """FAILED_PRECONDITION: the me-image is deleted; undelete it first."""
+    ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 23
+    """ABORTED: the me-image has changed since the `etag` was read; read it again."""
+    ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 24
+    """RESOURCE_EXHAUSTED: the person has as many me-images as one may have; deleted ones count until they are removed for good."""
+    ERROR_REASON_INVALID_RESUME_TOKEN: _ErrorReason.ValueType  # 25
+    """INVALID_ARGUMENT: the resume token was not made for this watch."""
+    ERROR_REASON_RESUME_TOKEN_EXPIRED: _ErrorReason.ValueType  # 26
+    """OUT_OF_RANGE: events after the resume token are no longer kept; list everything, then watch from now."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused. Every error carries a google.rpc.ErrorInfo whose `domain` is "meimage" and whose `reason` is the name below without
@@ -93,9 +103,7 @@ ERROR_REASON_IMAGE_TOO_LARGE: ErrorReason.ValueType  # 8
 ERROR_REASON_DIGEST_MISMATCH: ErrorReason.ValueType  # 9
 """INVALID_ARGUMENT: the bytes do not match the `sha256` or `size_bytes` of the header."""
 ERROR_REASON_UNSUPPORTED_MEDIA_TYPE: ErrorReason.ValueType  # 10
-"""INVALID_ARGUMENT: the bytes are no JPEG, PNG, WebP, HEIC/HEIF or AVIF, or they are an animated WebP or an image sequence. Of an
-animated PNG the still image is taken that it shows where animations are not known.
-"""
+"""INVALID_ARGUMENT: no JPEG, PNG, WebP, HEIC/HEIF or AVIF; or an animated WebP, or an image sequence. An animated PNG counts as its still image."""
 ERROR_REASON_TOO_MANY_PIXELS: ErrorReason.ValueType  # 11
 """INVALID_ARGUMENT: more than 40 megapixels, or more than 16,384 pixels on a side."""
 ERROR_REASON_UNDECODABLE_IMAGE: ErrorReason.ValueType  # 12
@@ -116,4 +124,16 @@ ERROR_REASON_UNKNOWN_METHOD: ErrorReason.ValueType  # 19
 """UNIMPLEMENTED: this server has no such method."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 20
 """INTERNAL: a fault of the server, which its operators find in the log by the `request_id`."""
+ERROR_REASON_SLOT_EMPTY: ErrorReason.ValueType  # 21
+"""NOT_FOUND: nobody holds the slot, and no fallback applies."""
+ERROR_REASON_ME_IMAGE_DELETED: ErrorReason.ValueType  # 22
+"""FAILED_PRECONDITION: the me-image is deleted; undelete it first."""
+ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 23
+"""ABORTED: the me-image has changed since the `etag` was read; read it again."""
+ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 24
+"""RESOURCE_EXHAUSTED: the person has as many me-images as one may have; deleted ones count until they are removed for good."""
+ERROR_REASON_INVALID_RESUME_TOKEN: ErrorReason.ValueType  # 25
+"""INVALID_ARGUMENT: the resume token was not made for this watch."""
+ERROR_REASON_RESUME_TOKEN_EXPIRED: ErrorReason.ValueType  # 26
+"""OUT_OF_RANGE: events after the resume token are no longer kept; list everything, then watch from now."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

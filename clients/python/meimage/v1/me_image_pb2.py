@@ -25,21 +25,21 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19meimage/v1/me_image.proto\x12\nmeimage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"O\n\x05Usage\x12\x14\n\x0c\x61i_reference\x18\x01 \x01(\x08\x12\x1c\n\x0fshow_in_profile\x18\x02 \x01(\x08H\x00\x88\x01\x01\x42\x12\n\x10_show_in_profile\"\xb5\x01\n\x05Media\x12\x10\n\x08media_id\x18\x01 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x05\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\r\n\x05width\x18\x05 \x01(\x05\x12\x0e\n\x06height\x18\x06 \x01(\x05\x12\x10\n\x08\x66ilename\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb5\x03\n\x07MeImage\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x0bme_image_id\x18\x02 \x01(\t\x12\x1e\n\x04kind\x18\x03 \x01(\x0e\x32\x10.meimage.v1.Kind\x12\r\n\x05label\x18\x04 \x01(\t\x12\x0c\n\x04tags\x18\x05 \x03(\t\x12 \n\x05usage\x18\x06 \x01(\x0b\x32\x11.meimage.v1.Usage\x12\x1f\n\x05slots\x18\x07 \x03(\x0e\x32\x10.meimage.v1.Slot\x12 \n\x05media\x18\x08 \x01(\x0b\x32\x11.meimage.v1.Media\x12\x0c\n\x04\x65tag\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64\x65lete_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\npurge_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tthumbnail\x18\x0e \x01(\x0c\"\x92\x01\n\nNewMeImage\x12\x1e\n\x04kind\x18\x01 \x01(\x0e\x32\x10.meimage.v1.Kind\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0c\n\x04tags\x18\x03 \x03(\t\x12 \n\x05usage\x18\x04 \x01(\x0b\x32\x11.meimage.v1.Usage\x12%\n\x0b\x63laim_slots\x18\x05 \x03(\x0e\x32\x10.meimage.v1.Slot*u\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_FACE\x10\x01\x12\x11\n\rKIND_FULLBODY\x10\x02\x12\x11\n\rKIND_HALFBODY\x10\x03\x12\x0e\n\nKIND_HANDS\x10\x04\x12\x12\n\x0eKIND_REFERENCE\x10\x05*S\n\x04Slot\x12\x14\n\x10SLOT_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSLOT_AVATAR\x10\x01\x12\x11\n\rSLOT_FACE_REF\x10\x02\x12\x11\n\rSLOT_BODY_REF\x10\x03*>\n\tRendition\x12\x19\n\x15RENDITION_UNSPECIFIED\x10\x00\x12\x16\n\x12RENDITION_WEBP_320\x10\x01*]\n\x0bMeImageView\x12\x1d\n\x19ME_IMAGE_VIEW_UNSPECIFIED\x10\x00\x12\x17\n\x13ME_IMAGE_VIEW_BASIC\x10\x01\x12\x16\n\x12ME_IMAGE_VIEW_FULL\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19meimage/v1/me_image.proto\x12\nmeimage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"O\n\x05Usage\x12\x14\n\x0c\x61i_reference\x18\x01 \x01(\x08\x12\x1c\n\x0fshow_in_profile\x18\x02 \x01(\x08H\x00\x88\x01\x01\x42\x12\n\x10_show_in_profile\"\xb5\x01\n\x05Media\x12\x10\n\x08media_id\x18\x01 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x05\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\r\n\x05width\x18\x05 \x01(\x05\x12\x0e\n\x06height\x18\x06 \x01(\x05\x12\x10\n\x08\x66ilename\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb5\x03\n\x07MeImage\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x0bme_image_id\x18\x02 \x01(\t\x12\x1e\n\x04kind\x18\x03 \x01(\x0e\x32\x10.meimage.v1.Kind\x12\r\n\x05label\x18\x04 \x01(\t\x12\x0c\n\x04tags\x18\x05 \x03(\t\x12 \n\x05usage\x18\x06 \x01(\x0b\x32\x11.meimage.v1.Usage\x12\x1f\n\x05slots\x18\x07 \x03(\x0e\x32\x10.meimage.v1.Slot\x12 \n\x05media\x18\x08 \x01(\x0b\x32\x11.meimage.v1.Media\x12\x0c\n\x04\x65tag\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64\x65lete_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\npurge_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tthumbnail\x18\x0e \x01(\x0c\"\x92\x01\n\nNewMeImage\x12\x1e\n\x04kind\x18\x01 \x01(\x0e\x32\x10.meimage.v1.Kind\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0c\n\x04tags\x18\x03 \x03(\t\x12 \n\x05usage\x18\x04 \x01(\x0b\x32\x11.meimage.v1.Usage\x12%\n\x0b\x63laim_slots\x18\x05 \x03(\x0e\x32\x10.meimage.v1.Slot\"Y\n\nAiSettings\x12\x1a\n\x12references_enabled\x18\x01 \x01(\x08\x12/\n\x0bupdate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*u\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_FACE\x10\x01\x12\x11\n\rKIND_FULLBODY\x10\x02\x12\x11\n\rKIND_HALFBODY\x10\x03\x12\x0e\n\nKIND_HANDS\x10\x04\x12\x12\n\x0eKIND_REFERENCE\x10\x05*S\n\x04Slot\x12\x14\n\x10SLOT_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSLOT_AVATAR\x10\x01\x12\x11\n\rSLOT_FACE_REF\x10\x02\x12\x11\n\rSLOT_BODY_REF\x10\x03*>\n\tRendition\x12\x19\n\x15RENDITION_UNSPECIFIED\x10\x00\x12\x16\n\x12RENDITION_WEBP_320\x10\x01*]\n\x0bMeImageView\x12\x1d\n\x19ME_IMAGE_VIEW_UNSPECIFIED\x10\x00\x12\x17\n\x13ME_IMAGE_VIEW_BASIC\x10\x01\x12\x16\n\x12ME_IMAGE_VIEW_FULL\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'meimage.v1.me_image_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_KIND']._serialized_start=928
-  _globals['_KIND']._serialized_end=1045
-  _globals['_SLOT']._serialized_start=1047
-  _globals['_SLOT']._serialized_end=1130
-  _globals['_RENDITION']._serialized_start=1132
-  _globals['_RENDITION']._serialized_end=1194
-  _globals['_MEIMAGEVIEW']._serialized_start=1196
-  _globals['_MEIMAGEVIEW']._serialized_end=1289
+  _globals['_KIND']._serialized_start=1019
+  _globals['_KIND']._serialized_end=1136
+  _globals['_SLOT']._serialized_start=1138
+  _globals['_SLOT']._serialized_end=1221
+  _globals['_RENDITION']._serialized_start=1223
+  _globals['_RENDITION']._serialized_end=1285
+  _globals['_MEIMAGEVIEW']._serialized_start=1287
+  _globals['_MEIMAGEVIEW']._serialized_end=1380
   _globals['_USAGE']._serialized_start=74
   _globals['_USAGE']._serialized_end=153
   _globals['_MEDIA']._serialized_start=156
@@ -48,4 +48,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MEIMAGE']._serialized_end=777
   _globals['_NEWMEIMAGE']._serialized_start=780
   _globals['_NEWMEIMAGE']._serialized_end=926
+  _globals['_AISETTINGS']._serialized_start=928
+  _globals['_AISETTINGS']._serialized_end=1017
 # @@protoc_insertion_point(module_scope)

@@ -345,3 +345,31 @@ class NewMeImage(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___NewMeImage: _TypeAlias = NewMeImage  # noqa: Y015
+
+@_typing.final
+class AiSettings(_message.Message):
+    """What a person decided about all of their me-images."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCES_ENABLED_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    references_enabled: _builtins.bool
+    """The panic switch: false stops every use by AI at once, whatever is opted in. True until it is switched off."""
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was last switched; absent if never."""
+
+    def __init__(
+        self,
+        *,
+        references_enabled: _builtins.bool = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["references_enabled", b"references_enabled", "update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AiSettings: _TypeAlias = AiSettings  # noqa: Y015

@@ -22,40 +22,97 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from meimage.v1 import event_pb2 as meimage_dot_v1_dot_event__pb2
+from meimage.v1 import ledger_pb2 as meimage_dot_v1_dot_ledger__pb2
 from meimage.v1 import me_image_pb2 as meimage_dot_v1_dot_me__image__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!meimage/v1/me_image_service.proto\x12\nmeimage.v1\x1a\x19meimage/v1/me_image.proto\"\xbb\x01\n\x0cUploadHeader\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x13\n\x06sha256\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x17\n\nsize_bytes\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12,\n\x0cnew_me_image\x18\x06 \x01(\x0b\x32\x16.meimage.v1.NewMeImageB\t\n\x07_sha256B\r\n\x0b_size_bytes\"[\n\x14UploadMeImageRequest\x12*\n\x06header\x18\x01 \x01(\x0b\x32\x18.meimage.v1.UploadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"`\n\x15UploadMeImageResponse\x12 \n\x05media\x18\x01 \x01(\x0b\x32\x11.meimage.v1.Media\x12%\n\x08me_image\x18\x02 \x01(\x0b\x32\x13.meimage.v1.MeImage\"{\n\x14\x43reateMeImageRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08media_id\x18\x02 \x01(\t\x12,\n\x0cnew_me_image\x18\x03 \x01(\x0b\x32\x16.meimage.v1.NewMeImage\x12\x12\n\nrequest_id\x18\x04 \x01(\t\">\n\x15\x43reateMeImageResponse\x12%\n\x08me_image\x18\x01 \x01(\x0b\x32\x13.meimage.v1.MeImage\"9\n\x11GetMeImageRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x0bme_image_id\x18\x02 \x01(\t\";\n\x12GetMeImageResponse\x12%\n\x08me_image\x18\x01 \x01(\x0b\x32\x13.meimage.v1.MeImage\"\xb0\x01\n\x13ListMeImagesRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x1f\n\x05kinds\x18\x02 \x03(\x0e\x32\x10.meimage.v1.Kind\x12\x19\n\x11\x61i_reference_only\x18\x03 \x01(\x08\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12%\n\x04view\x18\x06 \x01(\x0e\x32\x17.meimage.v1.MeImageView\"W\n\x14ListMeImagesResponse\x12&\n\tme_images\x18\x01 \x03(\x0b\x32\x13.meimage.v1.MeImage\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"h\n\x16\x44ownloadMeImageRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x0bme_image_id\x18\x02 \x01(\t\x12(\n\trendition\x18\x03 \x01(\x0e\x32\x15.meimage.v1.Rendition\"i\n\x0e\x44ownloadHeader\x12\x14\n\x0c\x63ontent_type\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x05\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\r\n\x05width\x18\x04 \x01(\x05\x12\x0e\n\x06height\x18\x05 \x01(\x05\"`\n\x17\x44ownloadMeImageResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.meimage.v1.DownloadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part2\xbc\x03\n\x0eMeImageService\x12V\n\rUploadMeImage\x12 .meimage.v1.UploadMeImageRequest\x1a!.meimage.v1.UploadMeImageResponse(\x01\x12T\n\rCreateMeImage\x12 .meimage.v1.CreateMeImageRequest\x1a!.meimage.v1.CreateMeImageResponse\x12K\n\nGetMeImage\x12\x1d.meimage.v1.GetMeImageRequest\x1a\x1e.meimage.v1.GetMeImageResponse\x12Q\n\x0cListMeImages\x12\x1f.meimage.v1.ListMeImagesRequest\x1a .meimage.v1.ListMeImagesResponse\x12\\\n\x0f\x44ownloadMeImage\x12\".meimage.v1.DownloadMeImageRequest\x1a#.meimage.v1.DownloadMeImageResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!meimage/v1/me_image_service.proto\x12\nmeimage.v1\x1a google/protobuf/field_mask.proto\x1a\x16meimage/v1/event.proto\x1a\x17meimage/v1/ledger.proto\x1a\x19meimage/v1/me_image.proto\"\xbb\x01\n\x0cUploadHeader\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\x12\x13\n\x06sha256\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x17\n\nsize_bytes\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12,\n\x0cnew_me_image\x18\x06 \x01(\x0b\x32\x16.meimage.v1.NewMeImageB\t\n\x07_sha256B\r\n\x0b_size_bytes\"[\n\x14UploadMeImageRequest\x12*\n\x06header\x18\x01 \x01(\x0b\x32\x18.meimage.v1.UploadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"`\n\x15UploadMeImageResponse\x12 \n\x05media\x18\x01 \x01(\x0b\x32\x11.meimage.v1.Media\x12%\n\x08me_image\x18\x02 \x01(\x0b\x32\x13.meimage.v1.MeImage\"{\n\x14\x43reateMeImageRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08media_id\x18\x02 \x01(\t\x12,\n\x0cnew_me_image\x18\x03 \x01(\x0b\x32\x16.meimage.v1.NewMeImage\x12\x12\n\nrequest_id\x18\x04 \x01(\t\">\n\x15\x43reateMeImageResponse\x12%\n\x08me_image\x18\x01 \x01(\x0b\x32\x13.meimage.v1.MeImage\"9\n\x11GetMeImageRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x0bme_image_id\x18\x02 \x01(\t\";\n\x12GetMeImageResponse\x12%\n\x08me_image\x18\x01 \x01(\x0b\x32\x13.meimage.v1.MeImage\"\xc9\x01\n\x13ListMeImagesRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x1f\n\x05kinds\x18\x02 \x03(\x0e\x32\x10.meimage.v1.Kind\x12\x19\n\x11\x61i_reference_only\x18\x03 \x01(\x08\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12%\n\x04view\x18\x06 \x01(\x0e\x32\x17.meimage.v1.MeImageView\x12\x17\n\x0finclude_deleted\x18\x07 \x01(\x08\"W\n\x14ListMeImagesResponse\x12&\n\tme_images\x18\x01 \x03(\x0b\x32\x13.meimage.v1.MeImage\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"h\n\x16\x44ownloadMeImageRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x0bme_image_id\x18\x02 \x01(\t\x12(\n\trendition\x18\x03 \x01(\x0e\x32\x15.meimage.v1.Rendition\"i\n\x0e\x44ownloadHeader\x12\x14\n\x0c\x63ontent_type\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x05\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\r\n\x05width\x18\x04 \x01(\x05\x12\x0e\n\x06height\x18\x05 \x01(\x05\"`\n\x17\x44ownloadMeImageResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.meimage.v1.DownloadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"o\n\x0eMeImageChanges\x12\x1e\n\x04kind\x18\x01 \x01(\x0e\x32\x10.meimage.v1.Kind\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0c\n\x04tags\x18\x03 \x03(\t\x12 \n\x05usage\x18\x04 \x01(\x0b\x32\x11.meimage.v1.Usage\"\xca\x01\n\x14UpdateMeImageRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x0bme_image_id\x18\x02 \x01(\t\x12+\n\x07\x63hanges\x18\x03 \x01(\x0b\x32\x1a.meimage.v1.MeImageChanges\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x11\n\x04\x65tag\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x06 \x01(\tB\x07\n\x05_etag\">\n\x15UpdateMeImageResponse\x12%\n\x08me_image\x18\x01 \x01(\x0b\x32\x13.meimage.v1.MeImage\"\x96\x01\n\x1cSetAiReferenceEnabledRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x0bme_image_id\x18\x02 \x01(\t\x12\x14\n\x07\x65nabled\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x11\n\x04\x65tag\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x12\n\nrequest_id\x18\x05 \x01(\tB\n\n\x08_enabledB\x07\n\x05_etag\"F\n\x1dSetAiReferenceEnabledResponse\x12%\n\x08me_image\x18\x01 \x01(\x0b\x32\x13.meimage.v1.MeImage\"\x89\x01\n\x11SetPrimaryRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x0bme_image_id\x18\x02 \x01(\t\x12\x1e\n\x04slot\x18\x03 \x01(\x0e\x32\x10.meimage.v1.Slot\x12\x11\n\x04\x65tag\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x05 \x01(\tB\x07\n\x05_etag\"Y\n\x12SetPrimaryResponse\x12%\n\x08me_image\x18\x01 \x01(\x0b\x32\x13.meimage.v1.MeImage\x12\x1c\n\x14previous_me_image_id\x18\x02 \x01(\t\"Z\n\x13\x43learPrimaryRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x1e\n\x04slot\x18\x02 \x01(\x0e\x32\x10.meimage.v1.Slot\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"4\n\x14\x43learPrimaryResponse\x12\x1c\n\x14previous_me_image_id\x18\x01 \x01(\t\"K\n\x18GetPrimaryMeImageRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x1e\n\x04slot\x18\x02 \x01(\x0e\x32\x10.meimage.v1.Slot\"i\n\x19GetPrimaryMeImageResponse\x12%\n\x08me_image\x18\x01 \x01(\x0b\x32\x13.meimage.v1.MeImage\x12%\n\x04rule\x18\x02 \x01(\x0e\x32\x17.meimage.v1.PrimaryRule\"l\n\x14\x44\x65leteMeImageRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x0bme_image_id\x18\x02 \x01(\t\x12\x11\n\x04\x65tag\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x04 \x01(\tB\x07\n\x05_etag\">\n\x15\x44\x65leteMeImageResponse\x12%\n\x08me_image\x18\x01 \x01(\x0b\x32\x13.meimage.v1.MeImage\"n\n\x16UndeleteMeImageRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x0bme_image_id\x18\x02 \x01(\t\x12\x11\n\x04\x65tag\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x04 \x01(\tB\x07\n\x05_etag\"@\n\x17UndeleteMeImageResponse\x12%\n\x08me_image\x18\x01 \x01(\x0b\x32\x13.meimage.v1.MeImage\"\'\n\x14GetAiSettingsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"D\n\x15GetAiSettingsResponse\x12+\n\x0b\x61i_settings\x18\x01 \x01(\x0b\x32\x16.meimage.v1.AiSettings\"v\n\x17UpdateAiSettingsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x1f\n\x12references_enabled\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x03 \x01(\tB\x15\n\x13_references_enabled\"G\n\x18UpdateAiSettingsResponse\x12+\n\x0b\x61i_settings\x18\x01 \x01(\x0b\x32\x16.meimage.v1.AiSettings\"R\n\x18ListLedgerEntriesRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x19ListLedgerEntriesResponse\x12(\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x17.meimage.v1.LedgerEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"T\n\x18ListMeImageEventsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\"[\n\x19ListMeImageEventsResponse\x12(\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.meimage.v1.MeImageEvent\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"=\n\x14WatchMeImagesRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"\x11\n\x0fWatchCheckpoint\"\x93\x01\n\x15WatchMeImagesResponse\x12)\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x18.meimage.v1.MeImageEventH\x00\x12\x31\n\ncheckpoint\x18\x02 \x01(\x0b\x32\x1b.meimage.v1.WatchCheckpointH\x00\x12\x14\n\x0cresume_token\x18\x03 \x01(\tB\x06\n\x04part*\x85\x01\n\x0bPrimaryRule\x12\x1c\n\x18PRIMARY_RULE_UNSPECIFIED\x10\x00\x12\x17\n\x13PRIMARY_RULE_HOLDER\x10\x01\x12 \n\x1cPRIMARY_RULE_FACE_REF_HOLDER\x10\x02\x12\x1d\n\x19PRIMARY_RULE_NEWEST_SHOWN\x10\x03\x32\x85\x0c\n\x0eMeImageService\x12V\n\rUploadMeImage\x12 .meimage.v1.UploadMeImageRequest\x1a!.meimage.v1.UploadMeImageResponse(\x01\x12T\n\rCreateMeImage\x12 .meimage.v1.CreateMeImageRequest\x1a!.meimage.v1.CreateMeImageResponse\x12K\n\nGetMeImage\x12\x1d.meimage.v1.GetMeImageRequest\x1a\x1e.meimage.v1.GetMeImageResponse\x12Q\n\x0cListMeImages\x12\x1f.meimage.v1.ListMeImagesRequest\x1a .meimage.v1.ListMeImagesResponse\x12\\\n\x0f\x44ownloadMeImage\x12\".meimage.v1.DownloadMeImageRequest\x1a#.meimage.v1.DownloadMeImageResponse0\x01\x12T\n\rUpdateMeImage\x12 .meimage.v1.UpdateMeImageRequest\x1a!.meimage.v1.UpdateMeImageResponse\x12l\n\x15SetAiReferenceEnabled\x12(.meimage.v1.SetAiReferenceEnabledRequest\x1a).meimage.v1.SetAiReferenceEnabledResponse\x12K\n\nSetPrimary\x12\x1d.meimage.v1.SetPrimaryRequest\x1a\x1e.meimage.v1.SetPrimaryResponse\x12Q\n\x0c\x43learPrimary\x12\x1f.meimage.v1.ClearPrimaryRequest\x1a .meimage.v1.ClearPrimaryResponse\x12`\n\x11GetPrimaryMeImage\x12$.meimage.v1.GetPrimaryMeImageRequest\x1a%.meimage.v1.GetPrimaryMeImageResponse\x12T\n\rDeleteMeImage\x12 .meimage.v1.DeleteMeImageRequest\x1a!.meimage.v1.DeleteMeImageResponse\x12Z\n\x0fUndeleteMeImage\x12\".meimage.v1.UndeleteMeImageRequest\x1a#.meimage.v1.UndeleteMeImageResponse\x12T\n\rGetAiSettings\x12 .meimage.v1.GetAiSettingsRequest\x1a!.meimage.v1.GetAiSettingsResponse\x12]\n\x10UpdateAiSettings\x12#.meimage.v1.UpdateAiSettingsRequest\x1a$.meimage.v1.UpdateAiSettingsResponse\x12`\n\x11ListLedgerEntries\x12$.meimage.v1.ListLedgerEntriesRequest\x1a%.meimage.v1.ListLedgerEntriesResponse\x12`\n\x11ListMeImageEvents\x12$.meimage.v1.ListMeImageEventsRequest\x1a%.meimage.v1.ListMeImageEventsResponse\x12V\n\rWatchMeImages\x12 .meimage.v1.WatchMeImagesRequest\x1a!.meimage.v1.WatchMeImagesResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'meimage.v1.me_image_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_UPLOADHEADER']._serialized_start=77
-  _globals['_UPLOADHEADER']._serialized_end=264
-  _globals['_UPLOADMEIMAGEREQUEST']._serialized_start=266
-  _globals['_UPLOADMEIMAGEREQUEST']._serialized_end=357
-  _globals['_UPLOADMEIMAGERESPONSE']._serialized_start=359
-  _globals['_UPLOADMEIMAGERESPONSE']._serialized_end=455
-  _globals['_CREATEMEIMAGEREQUEST']._serialized_start=457
-  _globals['_CREATEMEIMAGEREQUEST']._serialized_end=580
-  _globals['_CREATEMEIMAGERESPONSE']._serialized_start=582
-  _globals['_CREATEMEIMAGERESPONSE']._serialized_end=644
-  _globals['_GETMEIMAGEREQUEST']._serialized_start=646
-  _globals['_GETMEIMAGEREQUEST']._serialized_end=703
-  _globals['_GETMEIMAGERESPONSE']._serialized_start=705
-  _globals['_GETMEIMAGERESPONSE']._serialized_end=764
-  _globals['_LISTMEIMAGESREQUEST']._serialized_start=767
-  _globals['_LISTMEIMAGESREQUEST']._serialized_end=943
-  _globals['_LISTMEIMAGESRESPONSE']._serialized_start=945
-  _globals['_LISTMEIMAGESRESPONSE']._serialized_end=1032
-  _globals['_DOWNLOADMEIMAGEREQUEST']._serialized_start=1034
-  _globals['_DOWNLOADMEIMAGEREQUEST']._serialized_end=1138
-  _globals['_DOWNLOADHEADER']._serialized_start=1140
-  _globals['_DOWNLOADHEADER']._serialized_end=1245
-  _globals['_DOWNLOADMEIMAGERESPONSE']._serialized_start=1247
-  _globals['_DOWNLOADMEIMAGERESPONSE']._serialized_end=1343
-  _globals['_MEIMAGESERVICE']._serialized_start=1346
-  _globals['_MEIMAGESERVICE']._serialized_end=1790
+  _globals['_PRIMARYRULE']._serialized_start=3869
+  _globals['_PRIMARYRULE']._serialized_end=4002
+  _globals['_UPLOADHEADER']._serialized_start=160
+  _globals['_UPLOADHEADER']._serialized_end=347
+  _globals['_UPLOADMEIMAGEREQUEST']._serialized_start=349
+  _globals['_UPLOADMEIMAGEREQUEST']._serialized_end=440
+  _globals['_UPLOADMEIMAGERESPONSE']._serialized_start=442
+  _globals['_UPLOADMEIMAGERESPONSE']._serialized_end=538
+  _globals['_CREATEMEIMAGEREQUEST']._serialized_start=540
+  _globals['_CREATEMEIMAGEREQUEST']._serialized_end=663
+  _globals['_CREATEMEIMAGERESPONSE']._serialized_start=665
+  _globals['_CREATEMEIMAGERESPONSE']._serialized_end=727
+  _globals['_GETMEIMAGEREQUEST']._serialized_start=729
+  _globals['_GETMEIMAGEREQUEST']._serialized_end=786
+  _globals['_GETMEIMAGERESPONSE']._serialized_start=788
+  _globals['_GETMEIMAGERESPONSE']._serialized_end=847
+  _globals['_LISTMEIMAGESREQUEST']._serialized_start=850
+  _globals['_LISTMEIMAGESREQUEST']._serialized_end=1051
+  _globals['_LISTMEIMAGESRESPONSE']._serialized_start=1053
+  _globals['_LISTMEIMAGESRESPONSE']._serialized_end=1140
+  _globals['_DOWNLOADMEIMAGEREQUEST']._serialized_start=1142
+  _globals['_DOWNLOADMEIMAGEREQUEST']._serialized_end=1246
+  _globals['_DOWNLOADHEADER']._serialized_start=1248
+  _globals['_DOWNLOADHEADER']._serialized_end=1353
+  _globals['_DOWNLOADMEIMAGERESPONSE']._serialized_start=1355
+  _globals['_DOWNLOADMEIMAGERESPONSE']._serialized_end=1451
+  _globals['_MEIMAGECHANGES']._serialized_start=1453
+  _globals['_MEIMAGECHANGES']._serialized_end=1564
+  _globals['_UPDATEMEIMAGEREQUEST']._serialized_start=1567
+  _globals['_UPDATEMEIMAGEREQUEST']._serialized_end=1769
+  _globals['_UPDATEMEIMAGERESPONSE']._serialized_start=1771
+  _globals['_UPDATEMEIMAGERESPONSE']._serialized_end=1833
+  _globals['_SETAIREFERENCEENABLEDREQUEST']._serialized_start=1836
+  _globals['_SETAIREFERENCEENABLEDREQUEST']._serialized_end=1986
+  _globals['_SETAIREFERENCEENABLEDRESPONSE']._serialized_start=1988
+  _globals['_SETAIREFERENCEENABLEDRESPONSE']._serialized_end=2058
+  _globals['_SETPRIMARYREQUEST']._serialized_start=2061
+  _globals['_SETPRIMARYREQUEST']._serialized_end=2198
+  _globals['_SETPRIMARYRESPONSE']._serialized_start=2200
+  _globals['_SETPRIMARYRESPONSE']._serialized_end=2289
+  _globals['_CLEARPRIMARYREQUEST']._serialized_start=2291
+  _globals['_CLEARPRIMARYREQUEST']._serialized_end=2381
+  _globals['_CLEARPRIMARYRESPONSE']._serialized_start=2383
+  _globals['_CLEARPRIMARYRESPONSE']._serialized_end=2435
+  _globals['_GETPRIMARYMEIMAGEREQUEST']._serialized_start=2437
+  _globals['_GETPRIMARYMEIMAGEREQUEST']._serialized_end=2512
+  _globals['_GETPRIMARYMEIMAGERESPONSE']._serialized_start=2514
+  _globals['_GETPRIMARYMEIMAGERESPONSE']._serialized_end=2619
+  _globals['_DELETEMEIMAGEREQUEST']._serialized_start=2621
+  _globals['_DELETEMEIMAGEREQUEST']._serialized_end=2729
+  _globals['_DELETEMEIMAGERESPONSE']._serialized_start=2731
+  _globals['_DELETEMEIMAGERESPONSE']._serialized_end=2793
+  _globals['_UNDELETEMEIMAGEREQUEST']._serialized_start=2795
+  _globals['_UNDELETEMEIMAGEREQUEST']._serialized_end=2905
+  _globals['_UNDELETEMEIMAGERESPONSE']._serialized_start=2907
+  _globals['_UNDELETEMEIMAGERESPONSE']._serialized_end=2971
+  _globals['_GETAISETTINGSREQUEST']._serialized_start=2973
+  _globals['_GETAISETTINGSREQUEST']._serialized_end=3012
+  _globals['_GETAISETTINGSRESPONSE']._serialized_start=3014
+  _globals['_GETAISETTINGSRESPONSE']._serialized_end=3082
+  _globals['_UPDATEAISETTINGSREQUEST']._serialized_start=3084
+  _globals['_UPDATEAISETTINGSREQUEST']._serialized_end=3202
+  _globals['_UPDATEAISETTINGSRESPONSE']._serialized_start=3204
+  _globals['_UPDATEAISETTINGSRESPONSE']._serialized_end=3275
+  _globals['_LISTLEDGERENTRIESREQUEST']._serialized_start=3277
+  _globals['_LISTLEDGERENTRIESREQUEST']._serialized_end=3359
+  _globals['_LISTLEDGERENTRIESRESPONSE']._serialized_start=3361
+  _globals['_LISTLEDGERENTRIESRESPONSE']._serialized_end=3455
+  _globals['_LISTMEIMAGEEVENTSREQUEST']._serialized_start=3457
+  _globals['_LISTMEIMAGEEVENTSREQUEST']._serialized_end=3541
+  _globals['_LISTMEIMAGEEVENTSRESPONSE']._serialized_start=3543
+  _globals['_LISTMEIMAGEEVENTSRESPONSE']._serialized_end=3634
+  _globals['_WATCHMEIMAGESREQUEST']._serialized_start=3636
+  _globals['_WATCHMEIMAGESREQUEST']._serialized_end=3697
+  _globals['_WATCHCHECKPOINT']._serialized_start=3699
+  _globals['_WATCHCHECKPOINT']._serialized_end=3716
+  _globals['_WATCHMEIMAGESRESPONSE']._serialized_start=3719
+  _globals['_WATCHMEIMAGESRESPONSE']._serialized_end=3866
+  _globals['_MEIMAGESERVICE']._serialized_start=4005
+  _globals['_MEIMAGESERVICE']._serialized_end=5546
 # @@protoc_insertion_point(module_scope)

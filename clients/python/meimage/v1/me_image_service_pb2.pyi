@@ -5,8 +5,12 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from meimage.v1 import event_pb2 as _event_pb2
+from meimage.v1 import ledger_pb2 as _ledger_pb2
 from meimage.v1 import me_image_pb2 as _me_image_pb2
 import builtins as _builtins
 import sys
@@ -18,6 +22,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _PrimaryRule:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PrimaryRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PrimaryRule.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRIMARY_RULE_UNSPECIFIED: _PrimaryRule.ValueType  # 0
+    """Never sent."""
+    PRIMARY_RULE_HOLDER: _PrimaryRule.ValueType  # 1
+    """It holds the slot."""
+    PRIMARY_RULE_FACE_REF_HOLDER: _PrimaryRule.ValueType  # 2
+    """Nobody holds AVATAR; it holds FACE_REF."""
+    PRIMARY_RULE_NEWEST_SHOWN: _PrimaryRule.ValueType  # 3
+    """Nobody holds AVATAR or FACE_REF; it is the newest that profiles may show."""
+
+class PrimaryRule(_PrimaryRule, metaclass=_PrimaryRuleEnumTypeWrapper):
+    """Which rule chose a primary me-image."""
+
+PRIMARY_RULE_UNSPECIFIED: PrimaryRule.ValueType  # 0
+"""Never sent."""
+PRIMARY_RULE_HOLDER: PrimaryRule.ValueType  # 1
+"""It holds the slot."""
+PRIMARY_RULE_FACE_REF_HOLDER: PrimaryRule.ValueType  # 2
+"""Nobody holds AVATAR; it holds FACE_REF."""
+PRIMARY_RULE_NEWEST_SHOWN: PrimaryRule.ValueType  # 3
+"""Nobody holds AVATAR or FACE_REF; it is the newest that profiles may show."""
+Global___PrimaryRule: _TypeAlias = PrimaryRule  # noqa: Y015
 
 @_typing.final
 class UploadHeader(_message.Message):
@@ -252,6 +284,7 @@ class ListMeImagesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
+    INCLUDE_DELETED_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """The person whose photos to list. Required."""
     ai_reference_only: _builtins.bool
@@ -262,6 +295,8 @@ class ListMeImagesRequest(_message.Message):
     """The `next_page_token` of the page before, with the same filters."""
     view: _me_image_pb2.MeImageView.ValueType
     """How much of each me-image to return."""
+    include_deleted: _builtins.bool
+    """Deleted ones too, until they are removed for good."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_me_image_pb2.Kind.ValueType]:
         """Only these kinds; left out: all."""
@@ -275,10 +310,11 @@ class ListMeImagesRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         view: _me_image_pb2.MeImageView.ValueType = ...,
+        include_deleted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ai_reference_only", b"ai_reference_only", "kinds", b"kinds", "page_size", b"page_size", "page_token", b"page_token", "user_id", b"user_id", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ai_reference_only", b"ai_reference_only", "include_deleted", b"include_deleted", "kinds", b"kinds", "page_size", b"page_size", "page_token", b"page_token", "user_id", b"user_id", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -409,3 +445,773 @@ class DownloadMeImageResponse(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
 
 Global___DownloadMeImageResponse: _TypeAlias = DownloadMeImageResponse  # noqa: Y015
+
+@_typing.final
+class MeImageChanges(_message.Message):
+    """The values of an update; the mask says which of them count."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    kind: _me_image_pb2.Kind.ValueType
+    """What it shows."""
+    label: _builtins.str
+    """A name for people to read, at most 200 characters."""
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most 32 tags of 1 to 64 characters; repetitions are dropped."""
+
+    @_builtins.property
+    def usage(self) -> _me_image_pb2.Usage:
+        """Only `usage.show_in_profile` can be changed here."""
+
+    def __init__(
+        self,
+        *,
+        kind: _me_image_pb2.Kind.ValueType = ...,
+        label: _builtins.str = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+        usage: _me_image_pb2.Usage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "label", b"label", "tags", b"tags", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MeImageChanges: _TypeAlias = MeImageChanges  # noqa: Y015
+
+@_typing.final
+class UpdateMeImageRequest(_message.Message):
+    """Asks for a change of a me-image."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    ME_IMAGE_ID_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The person whose photo it is. Required."""
+    me_image_id: _builtins.str
+    """UUID of the me-image. Required."""
+    etag: _builtins.str
+    """The etag that the me-image must still have; checked where given."""
+    request_id: _builtins.str
+    """UUID made by the caller, kept over retries. Left out: the call is not retryable."""
+    @_builtins.property
+    def changes(self) -> Global___MeImageChanges:
+        """The new values."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Which values count: kind, label, tags, usage.show_in_profile. Required."""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        me_image_id: _builtins.str = ...,
+        changes: Global___MeImageChanges | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        etag: _builtins.str | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_etag", b"_etag", "changes", b"changes", "etag", b"etag", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_etag", b"_etag", "changes", b"changes", "etag", b"etag", "me_image_id", b"me_image_id", "request_id", b"request_id", "update_mask", b"update_mask", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__etag: _TypeAlias = _typing.Literal["etag"]  # noqa: Y015
+    _WhichOneofArgType__etag: _TypeAlias = _typing.Literal["_etag", b"_etag"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__etag) -> _WhichOneofReturnType__etag | None: ...
+
+Global___UpdateMeImageRequest: _TypeAlias = UpdateMeImageRequest  # noqa: Y015
+
+@_typing.final
+class UpdateMeImageResponse(_message.Message):
+    """The answer to a change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ME_IMAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def me_image(self) -> _me_image_pb2.MeImage:
+        """The me-image after the change."""
+
+    def __init__(
+        self,
+        *,
+        me_image: _me_image_pb2.MeImage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["me_image", b"me_image"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["me_image", b"me_image"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateMeImageResponse: _TypeAlias = UpdateMeImageResponse  # noqa: Y015
+
+@_typing.final
+class SetAiReferenceEnabledRequest(_message.Message):
+    """Asks for AI use to be allowed or not."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    ME_IMAGE_ID_FIELD_NUMBER: _builtins.int
+    ENABLED_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The person whose photo it is. Required."""
+    me_image_id: _builtins.str
+    """UUID of the me-image. Required."""
+    enabled: _builtins.bool
+    """Whether AI may use it. Required: a missing value is refused, this is no toggle."""
+    etag: _builtins.str
+    """The etag that the me-image must still have; checked where given."""
+    request_id: _builtins.str
+    """UUID made by the caller, kept over retries. Left out: the call is not retryable."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        me_image_id: _builtins.str = ...,
+        enabled: _builtins.bool | None = ...,
+        etag: _builtins.str | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "_etag", b"_etag", "enabled", b"enabled", "etag", b"etag"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_enabled", b"_enabled", "_etag", b"_etag", "enabled", b"enabled", "etag", b"etag", "me_image_id", b"me_image_id", "request_id", b"request_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__enabled: _TypeAlias = _typing.Literal["enabled"]  # noqa: Y015
+    _WhichOneofArgType__enabled: _TypeAlias = _typing.Literal["_enabled", b"_enabled"]  # noqa: Y015
+    _WhichOneofReturnType__etag: _TypeAlias = _typing.Literal["etag"]  # noqa: Y015
+    _WhichOneofArgType__etag: _TypeAlias = _typing.Literal["_etag", b"_etag"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__enabled) -> _WhichOneofReturnType__enabled | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__etag) -> _WhichOneofReturnType__etag | None: ...
+
+Global___SetAiReferenceEnabledRequest: _TypeAlias = SetAiReferenceEnabledRequest  # noqa: Y015
+
+@_typing.final
+class SetAiReferenceEnabledResponse(_message.Message):
+    """The answer to a change of consent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ME_IMAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def me_image(self) -> _me_image_pb2.MeImage:
+        """The me-image after the change."""
+
+    def __init__(
+        self,
+        *,
+        me_image: _me_image_pb2.MeImage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["me_image", b"me_image"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["me_image", b"me_image"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetAiReferenceEnabledResponse: _TypeAlias = SetAiReferenceEnabledResponse  # noqa: Y015
+
+@_typing.final
+class SetPrimaryRequest(_message.Message):
+    """Asks for a slot to be held by a me-image."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    ME_IMAGE_ID_FIELD_NUMBER: _builtins.int
+    SLOT_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The person whose photo it is. Required."""
+    me_image_id: _builtins.str
+    """UUID of the me-image. Required."""
+    slot: _me_image_pb2.Slot.ValueType
+    """The slot. Required."""
+    etag: _builtins.str
+    """The etag that the me-image must still have; checked where given."""
+    request_id: _builtins.str
+    """UUID made by the caller, kept over retries. Left out: the call is not retryable."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        me_image_id: _builtins.str = ...,
+        slot: _me_image_pb2.Slot.ValueType = ...,
+        etag: _builtins.str | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_etag", b"_etag", "etag", b"etag"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_etag", b"_etag", "etag", b"etag", "me_image_id", b"me_image_id", "request_id", b"request_id", "slot", b"slot", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__etag: _TypeAlias = _typing.Literal["etag"]  # noqa: Y015
+    _WhichOneofArgType__etag: _TypeAlias = _typing.Literal["_etag", b"_etag"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__etag) -> _WhichOneofReturnType__etag | None: ...
+
+Global___SetPrimaryRequest: _TypeAlias = SetPrimaryRequest  # noqa: Y015
+
+@_typing.final
+class SetPrimaryResponse(_message.Message):
+    """The answer to a change of holder."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ME_IMAGE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_ME_IMAGE_ID_FIELD_NUMBER: _builtins.int
+    previous_me_image_id: _builtins.str
+    """UUID of the holder before, which may be the same; empty where there was none."""
+    @_builtins.property
+    def me_image(self) -> _me_image_pb2.MeImage:
+        """The holder, after the change."""
+
+    def __init__(
+        self,
+        *,
+        me_image: _me_image_pb2.MeImage | None = ...,
+        previous_me_image_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["me_image", b"me_image"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["me_image", b"me_image", "previous_me_image_id", b"previous_me_image_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetPrimaryResponse: _TypeAlias = SetPrimaryResponse  # noqa: Y015
+
+@_typing.final
+class ClearPrimaryRequest(_message.Message):
+    """Asks for a slot to be emptied."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    SLOT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The person. Required."""
+    slot: _me_image_pb2.Slot.ValueType
+    """The slot. Required."""
+    request_id: _builtins.str
+    """UUID made by the caller, kept over retries. Left out: the call is not retryable."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        slot: _me_image_pb2.Slot.ValueType = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "slot", b"slot", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClearPrimaryRequest: _TypeAlias = ClearPrimaryRequest  # noqa: Y015
+
+@_typing.final
+class ClearPrimaryResponse(_message.Message):
+    """The answer to emptying a slot."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREVIOUS_ME_IMAGE_ID_FIELD_NUMBER: _builtins.int
+    previous_me_image_id: _builtins.str
+    """UUID of the holder before; empty where there was none."""
+    def __init__(
+        self,
+        *,
+        previous_me_image_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["previous_me_image_id", b"previous_me_image_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClearPrimaryResponse: _TypeAlias = ClearPrimaryResponse  # noqa: Y015
+
+@_typing.final
+class GetPrimaryMeImageRequest(_message.Message):
+    """Asks for the me-image that stands for a slot."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    SLOT_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The person. Required."""
+    slot: _me_image_pb2.Slot.ValueType
+    """The slot. Required."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        slot: _me_image_pb2.Slot.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["slot", b"slot", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPrimaryMeImageRequest: _TypeAlias = GetPrimaryMeImageRequest  # noqa: Y015
+
+@_typing.final
+class GetPrimaryMeImageResponse(_message.Message):
+    """The me-image that stands for a slot."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ME_IMAGE_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    rule: Global___PrimaryRule.ValueType
+    """Why this one."""
+    @_builtins.property
+    def me_image(self) -> _me_image_pb2.MeImage:
+        """The me-image."""
+
+    def __init__(
+        self,
+        *,
+        me_image: _me_image_pb2.MeImage | None = ...,
+        rule: Global___PrimaryRule.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["me_image", b"me_image"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["me_image", b"me_image", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPrimaryMeImageResponse: _TypeAlias = GetPrimaryMeImageResponse  # noqa: Y015
+
+@_typing.final
+class DeleteMeImageRequest(_message.Message):
+    """Asks for a deletion."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    ME_IMAGE_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The person whose photo it is. Required."""
+    me_image_id: _builtins.str
+    """UUID of the me-image. Required."""
+    etag: _builtins.str
+    """The etag that the me-image must still have; checked where given."""
+    request_id: _builtins.str
+    """UUID made by the caller, kept over retries. Left out: the call is not retryable."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        me_image_id: _builtins.str = ...,
+        etag: _builtins.str | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_etag", b"_etag", "etag", b"etag"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_etag", b"_etag", "etag", b"etag", "me_image_id", b"me_image_id", "request_id", b"request_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__etag: _TypeAlias = _typing.Literal["etag"]  # noqa: Y015
+    _WhichOneofArgType__etag: _TypeAlias = _typing.Literal["_etag", b"_etag"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__etag) -> _WhichOneofReturnType__etag | None: ...
+
+Global___DeleteMeImageRequest: _TypeAlias = DeleteMeImageRequest  # noqa: Y015
+
+@_typing.final
+class DeleteMeImageResponse(_message.Message):
+    """The answer to a deletion."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ME_IMAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def me_image(self) -> _me_image_pb2.MeImage:
+        """The me-image, deleted, with its `purge_time`."""
+
+    def __init__(
+        self,
+        *,
+        me_image: _me_image_pb2.MeImage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["me_image", b"me_image"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["me_image", b"me_image"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteMeImageResponse: _TypeAlias = DeleteMeImageResponse  # noqa: Y015
+
+@_typing.final
+class UndeleteMeImageRequest(_message.Message):
+    """Asks for a deletion to be taken back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    ME_IMAGE_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The person whose photo it is. Required."""
+    me_image_id: _builtins.str
+    """UUID of the me-image. Required."""
+    etag: _builtins.str
+    """The etag that the me-image must still have; checked where given."""
+    request_id: _builtins.str
+    """UUID made by the caller, kept over retries. Left out: the call is not retryable."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        me_image_id: _builtins.str = ...,
+        etag: _builtins.str | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_etag", b"_etag", "etag", b"etag"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_etag", b"_etag", "etag", b"etag", "me_image_id", b"me_image_id", "request_id", b"request_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__etag: _TypeAlias = _typing.Literal["etag"]  # noqa: Y015
+    _WhichOneofArgType__etag: _TypeAlias = _typing.Literal["_etag", b"_etag"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__etag) -> _WhichOneofReturnType__etag | None: ...
+
+Global___UndeleteMeImageRequest: _TypeAlias = UndeleteMeImageRequest  # noqa: Y015
+
+@_typing.final
+class UndeleteMeImageResponse(_message.Message):
+    """The answer to taking a deletion back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ME_IMAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def me_image(self) -> _me_image_pb2.MeImage:
+        """The me-image, not opted in and holding no slot."""
+
+    def __init__(
+        self,
+        *,
+        me_image: _me_image_pb2.MeImage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["me_image", b"me_image"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["me_image", b"me_image"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndeleteMeImageResponse: _TypeAlias = UndeleteMeImageResponse  # noqa: Y015
+
+@_typing.final
+class GetAiSettingsRequest(_message.Message):
+    """Asks what a person decided about all of their me-images."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The person. Required."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAiSettingsRequest: _TypeAlias = GetAiSettingsRequest  # noqa: Y015
+
+@_typing.final
+class GetAiSettingsResponse(_message.Message):
+    """What a person decided about all of their me-images."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AI_SETTINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ai_settings(self) -> _me_image_pb2.AiSettings:
+        """The settings."""
+
+    def __init__(
+        self,
+        *,
+        ai_settings: _me_image_pb2.AiSettings | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ai_settings", b"ai_settings"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ai_settings", b"ai_settings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAiSettingsResponse: _TypeAlias = GetAiSettingsResponse  # noqa: Y015
+
+@_typing.final
+class UpdateAiSettingsRequest(_message.Message):
+    """Asks for all AI use to be switched."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    REFERENCES_ENABLED_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The person. Required."""
+    references_enabled: _builtins.bool
+    """Whether opted-in me-images may be used. Required: a missing value is refused."""
+    request_id: _builtins.str
+    """UUID made by the caller, kept over retries. Left out: the call is not retryable."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        references_enabled: _builtins.bool | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_references_enabled", b"_references_enabled", "references_enabled", b"references_enabled"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_references_enabled", b"_references_enabled", "references_enabled", b"references_enabled", "request_id", b"request_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__references_enabled: _TypeAlias = _typing.Literal["references_enabled"]  # noqa: Y015
+    _WhichOneofArgType__references_enabled: _TypeAlias = _typing.Literal["_references_enabled", b"_references_enabled"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__references_enabled) -> _WhichOneofReturnType__references_enabled | None: ...
+
+Global___UpdateAiSettingsRequest: _TypeAlias = UpdateAiSettingsRequest  # noqa: Y015
+
+@_typing.final
+class UpdateAiSettingsResponse(_message.Message):
+    """The answer to switching all AI use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AI_SETTINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ai_settings(self) -> _me_image_pb2.AiSettings:
+        """The settings after the change."""
+
+    def __init__(
+        self,
+        *,
+        ai_settings: _me_image_pb2.AiSettings | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ai_settings", b"ai_settings"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ai_settings", b"ai_settings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateAiSettingsResponse: _TypeAlias = UpdateAiSettingsResponse  # noqa: Y015
+
+@_typing.final
+class ListLedgerEntriesRequest(_message.Message):
+    """Asks for a page of a person's ledger."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The person. Required."""
+    page_size: _builtins.int
+    """How many at most: 1 to 200. Left out: 50."""
+    page_token: _builtins.str
+    """The `next_page_token` of the page before."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLedgerEntriesRequest: _TypeAlias = ListLedgerEntriesRequest  # noqa: Y015
+
+@_typing.final
+class ListLedgerEntriesResponse(_message.Message):
+    """A page of a person's ledger."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Asks for the next page; empty on the last one."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.LedgerEntry]:
+        """The entries, newest first."""
+
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[_ledger_pb2.LedgerEntry] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLedgerEntriesResponse: _TypeAlias = ListLedgerEntriesResponse  # noqa: Y015
+
+@_typing.final
+class ListMeImageEventsRequest(_message.Message):
+    """Asks for a page of events."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The person; empty for all people, which needs the scope `me_images.watch`."""
+    resume_token: _builtins.str
+    """Where to begin: a token of an earlier answer or watch. Left out: with the oldest event that is kept."""
+    page_size: _builtins.int
+    """How many at most: 1 to 200. Left out: 50."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        resume_token: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "resume_token", b"resume_token", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMeImageEventsRequest: _TypeAlias = ListMeImageEventsRequest  # noqa: Y015
+
+@_typing.final
+class ListMeImageEventsResponse(_message.Message):
+    """A page of events."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    resume_token: _builtins.str
+    """Where to go on. Always present."""
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.MeImageEvent]:
+        """The events, oldest first; none means that nothing has happened since."""
+
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[_event_pb2.MeImageEvent] | None = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "resume_token", b"resume_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMeImageEventsResponse: _TypeAlias = ListMeImageEventsResponse  # noqa: Y015
+
+@_typing.final
+class WatchMeImagesRequest(_message.Message):
+    """Asks to be told what happens."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The person; empty for all people, which needs the scope `me_images.watch`."""
+    resume_token: _builtins.str
+    """Where to begin: a token of an earlier answer. Left out: now."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resume_token", b"resume_token", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchMeImagesRequest: _TypeAlias = WatchMeImagesRequest  # noqa: Y015
+
+@_typing.final
+class WatchCheckpoint(_message.Message):
+    """That a watch is alive, and how far it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchCheckpoint: _TypeAlias = WatchCheckpoint  # noqa: Y015
+
+@_typing.final
+class WatchMeImagesResponse(_message.Message):
+    """One message of a watch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    resume_token: _builtins.str
+    """Where to go on after this message."""
+    @_builtins.property
+    def event(self) -> _event_pb2.MeImageEvent:
+        """Something happened."""
+
+    @_builtins.property
+    def checkpoint(self) -> Global___WatchCheckpoint:
+        """Nothing new; the watch is alive."""
+
+    def __init__(
+        self,
+        *,
+        event: _event_pb2.MeImageEvent | None = ...,
+        checkpoint: Global___WatchCheckpoint | None = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "event", b"event", "part", b"part"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "event", b"event", "part", b"part", "resume_token", b"resume_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["event", "checkpoint"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___WatchMeImagesResponse: _TypeAlias = WatchMeImagesResponse  # noqa: Y015

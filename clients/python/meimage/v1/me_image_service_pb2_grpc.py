@@ -66,6 +66,66 @@ class MeImageServiceStub:
                 request_serializer=meimage_dot_v1_dot_me__image__service__pb2.DownloadMeImageRequest.SerializeToString,
                 response_deserializer=meimage_dot_v1_dot_me__image__service__pb2.DownloadMeImageResponse.FromString,
                 _registered_method=True)
+        self.UpdateMeImage = channel.unary_unary(
+                '/meimage.v1.MeImageService/UpdateMeImage',
+                request_serializer=meimage_dot_v1_dot_me__image__service__pb2.UpdateMeImageRequest.SerializeToString,
+                response_deserializer=meimage_dot_v1_dot_me__image__service__pb2.UpdateMeImageResponse.FromString,
+                _registered_method=True)
+        self.SetAiReferenceEnabled = channel.unary_unary(
+                '/meimage.v1.MeImageService/SetAiReferenceEnabled',
+                request_serializer=meimage_dot_v1_dot_me__image__service__pb2.SetAiReferenceEnabledRequest.SerializeToString,
+                response_deserializer=meimage_dot_v1_dot_me__image__service__pb2.SetAiReferenceEnabledResponse.FromString,
+                _registered_method=True)
+        self.SetPrimary = channel.unary_unary(
+                '/meimage.v1.MeImageService/SetPrimary',
+                request_serializer=meimage_dot_v1_dot_me__image__service__pb2.SetPrimaryRequest.SerializeToString,
+                response_deserializer=meimage_dot_v1_dot_me__image__service__pb2.SetPrimaryResponse.FromString,
+                _registered_method=True)
+        self.ClearPrimary = channel.unary_unary(
+                '/meimage.v1.MeImageService/ClearPrimary',
+                request_serializer=meimage_dot_v1_dot_me__image__service__pb2.ClearPrimaryRequest.SerializeToString,
+                response_deserializer=meimage_dot_v1_dot_me__image__service__pb2.ClearPrimaryResponse.FromString,
+                _registered_method=True)
+        self.GetPrimaryMeImage = channel.unary_unary(
+                '/meimage.v1.MeImageService/GetPrimaryMeImage',
+                request_serializer=meimage_dot_v1_dot_me__image__service__pb2.GetPrimaryMeImageRequest.SerializeToString,
+                response_deserializer=meimage_dot_v1_dot_me__image__service__pb2.GetPrimaryMeImageResponse.FromString,
+                _registered_method=True)
+        self.DeleteMeImage = channel.unary_unary(
+                '/meimage.v1.MeImageService/DeleteMeImage',
+                request_serializer=meimage_dot_v1_dot_me__image__service__pb2.DeleteMeImageRequest.SerializeToString,
+                response_deserializer=meimage_dot_v1_dot_me__image__service__pb2.DeleteMeImageResponse.FromString,
+                _registered_method=True)
+        self.UndeleteMeImage = channel.unary_unary(
+                '/meimage.v1.MeImageService/UndeleteMeImage',
+                request_serializer=meimage_dot_v1_dot_me__image__service__pb2.UndeleteMeImageRequest.SerializeToString,
+                response_deserializer=meimage_dot_v1_dot_me__image__service__pb2.UndeleteMeImageResponse.FromString,
+                _registered_method=True)
+        self.GetAiSettings = channel.unary_unary(
+                '/meimage.v1.MeImageService/GetAiSettings',
+                request_serializer=meimage_dot_v1_dot_me__image__service__pb2.GetAiSettingsRequest.SerializeToString,
+                response_deserializer=meimage_dot_v1_dot_me__image__service__pb2.GetAiSettingsResponse.FromString,
+                _registered_method=True)
+        self.UpdateAiSettings = channel.unary_unary(
+                '/meimage.v1.MeImageService/UpdateAiSettings',
+                request_serializer=meimage_dot_v1_dot_me__image__service__pb2.UpdateAiSettingsRequest.SerializeToString,
+                response_deserializer=meimage_dot_v1_dot_me__image__service__pb2.UpdateAiSettingsResponse.FromString,
+                _registered_method=True)
+        self.ListLedgerEntries = channel.unary_unary(
+                '/meimage.v1.MeImageService/ListLedgerEntries',
+                request_serializer=meimage_dot_v1_dot_me__image__service__pb2.ListLedgerEntriesRequest.SerializeToString,
+                response_deserializer=meimage_dot_v1_dot_me__image__service__pb2.ListLedgerEntriesResponse.FromString,
+                _registered_method=True)
+        self.ListMeImageEvents = channel.unary_unary(
+                '/meimage.v1.MeImageService/ListMeImageEvents',
+                request_serializer=meimage_dot_v1_dot_me__image__service__pb2.ListMeImageEventsRequest.SerializeToString,
+                response_deserializer=meimage_dot_v1_dot_me__image__service__pb2.ListMeImageEventsResponse.FromString,
+                _registered_method=True)
+        self.WatchMeImages = channel.unary_stream(
+                '/meimage.v1.MeImageService/WatchMeImages',
+                request_serializer=meimage_dot_v1_dot_me__image__service__pb2.WatchMeImagesRequest.SerializeToString,
+                response_deserializer=meimage_dot_v1_dot_me__image__service__pb2.WatchMeImagesResponse.FromString,
+                _registered_method=True)
 
 
 class MeImageServiceServicer:
@@ -127,6 +187,117 @@ class MeImageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateMeImage(self, request, context):
+        """Changes what the mask names of kind, label, tags and `usage.show_in_profile`. Scope `me_images.write`.
+
+        `usage.ai_reference` is refused here: consent has a call of its own, SetAiReferenceEnabled. A change that changes nothing makes no event.
+
+        Reasons: ME_IMAGE_NOT_FOUND, ME_IMAGE_DELETED, ETAG_MISMATCH, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetAiReferenceEnabled(self, request, context):
+        """Opts a me-image in to AI use, or out of it; an entry in the ledger says so. Scope `me_images.write`.
+
+        Reasons: ME_IMAGE_NOT_FOUND, ME_IMAGE_DELETED, ETAG_MISMATCH, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetPrimary(self, request, context):
+        """Makes a me-image the holder of a slot; whoever held it stays in the pool. Scope `me_images.write`.
+
+        Reasons: ME_IMAGE_NOT_FOUND, ME_IMAGE_DELETED, ETAG_MISMATCH, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClearPrimary(self, request, context):
+        """Empties a slot; an empty one stays empty. Scope `me_images.write`.
+
+        Reasons: REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPrimaryMeImage(self, request, context):
+        """Returns the me-image that stands for a slot, and the rule that chose it. Scope `me_images.read`.
+
+        Reasons: SLOT_EMPTY.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteMeImage(self, request, context):
+        """Deletes a me-image: it leaves its slots and AI use at once, and for good at `purge_time`. Scope `me_images.write`.
+
+        Deleting a deleted one changes nothing. Reasons: ME_IMAGE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndeleteMeImage(self, request, context):
+        """Brings a deleted me-image back, not opted in and holding no slot. Scope `me_images.write`.
+
+        Undeleting one that is not deleted changes nothing. Reasons: ME_IMAGE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAiSettings(self, request, context):
+        """Returns what the person decided about all of their me-images. Scope `me_images.read`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateAiSettings(self, request, context):
+        """Switches all AI use off or on; an entry in the ledger says so. Scope `me_images.write`.
+
+        Reasons: REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLedgerEntries(self, request, context):
+        """Returns the person's ledger, newest first. Scope `me_images.read`.
+
+        Reasons: INVALID_PAGE_TOKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMeImageEvents(self, request, context):
+        """Returns what happened after a resume token, oldest first. One person: scope `me_images.read`; all: `me_images.watch`.
+
+        Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchMeImages(self, request, context):
+        """Tells what happens from a resume token on, or from now on. One person: scope `me_images.read`; all: `me_images.watch`.
+
+        A checkpoint comes at once and then every 20 seconds. Events of one person come in order and none is left out; after a reconnect some
+        may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW.
+
+        Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MeImageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -154,6 +325,66 @@ def add_MeImageServiceServicer_to_server(servicer, server):
                     servicer.DownloadMeImage,
                     request_deserializer=meimage_dot_v1_dot_me__image__service__pb2.DownloadMeImageRequest.FromString,
                     response_serializer=meimage_dot_v1_dot_me__image__service__pb2.DownloadMeImageResponse.SerializeToString,
+            ),
+            'UpdateMeImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateMeImage,
+                    request_deserializer=meimage_dot_v1_dot_me__image__service__pb2.UpdateMeImageRequest.FromString,
+                    response_serializer=meimage_dot_v1_dot_me__image__service__pb2.UpdateMeImageResponse.SerializeToString,
+            ),
+            'SetAiReferenceEnabled': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetAiReferenceEnabled,
+                    request_deserializer=meimage_dot_v1_dot_me__image__service__pb2.SetAiReferenceEnabledRequest.FromString,
+                    response_serializer=meimage_dot_v1_dot_me__image__service__pb2.SetAiReferenceEnabledResponse.SerializeToString,
+            ),
+            'SetPrimary': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPrimary,
+                    request_deserializer=meimage_dot_v1_dot_me__image__service__pb2.SetPrimaryRequest.FromString,
+                    response_serializer=meimage_dot_v1_dot_me__image__service__pb2.SetPrimaryResponse.SerializeToString,
+            ),
+            'ClearPrimary': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearPrimary,
+                    request_deserializer=meimage_dot_v1_dot_me__image__service__pb2.ClearPrimaryRequest.FromString,
+                    response_serializer=meimage_dot_v1_dot_me__image__service__pb2.ClearPrimaryResponse.SerializeToString,
+            ),
+            'GetPrimaryMeImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPrimaryMeImage,
+                    request_deserializer=meimage_dot_v1_dot_me__image__service__pb2.GetPrimaryMeImageRequest.FromString,
+                    response_serializer=meimage_dot_v1_dot_me__image__service__pb2.GetPrimaryMeImageResponse.SerializeToString,
+            ),
+            'DeleteMeImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteMeImage,
+                    request_deserializer=meimage_dot_v1_dot_me__image__service__pb2.DeleteMeImageRequest.FromString,
+                    response_serializer=meimage_dot_v1_dot_me__image__service__pb2.DeleteMeImageResponse.SerializeToString,
+            ),
+            'UndeleteMeImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndeleteMeImage,
+                    request_deserializer=meimage_dot_v1_dot_me__image__service__pb2.UndeleteMeImageRequest.FromString,
+                    response_serializer=meimage_dot_v1_dot_me__image__service__pb2.UndeleteMeImageResponse.SerializeToString,
+            ),
+            'GetAiSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAiSettings,
+                    request_deserializer=meimage_dot_v1_dot_me__image__service__pb2.GetAiSettingsRequest.FromString,
+                    response_serializer=meimage_dot_v1_dot_me__image__service__pb2.GetAiSettingsResponse.SerializeToString,
+            ),
+            'UpdateAiSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateAiSettings,
+                    request_deserializer=meimage_dot_v1_dot_me__image__service__pb2.UpdateAiSettingsRequest.FromString,
+                    response_serializer=meimage_dot_v1_dot_me__image__service__pb2.UpdateAiSettingsResponse.SerializeToString,
+            ),
+            'ListLedgerEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLedgerEntries,
+                    request_deserializer=meimage_dot_v1_dot_me__image__service__pb2.ListLedgerEntriesRequest.FromString,
+                    response_serializer=meimage_dot_v1_dot_me__image__service__pb2.ListLedgerEntriesResponse.SerializeToString,
+            ),
+            'ListMeImageEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMeImageEvents,
+                    request_deserializer=meimage_dot_v1_dot_me__image__service__pb2.ListMeImageEventsRequest.FromString,
+                    response_serializer=meimage_dot_v1_dot_me__image__service__pb2.ListMeImageEventsResponse.SerializeToString,
+            ),
+            'WatchMeImages': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchMeImages,
+                    request_deserializer=meimage_dot_v1_dot_me__image__service__pb2.WatchMeImagesRequest.FromString,
+                    response_serializer=meimage_dot_v1_dot_me__image__service__pb2.WatchMeImagesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -298,6 +529,330 @@ class MeImageService:
             '/meimage.v1.MeImageService/DownloadMeImage',
             meimage_dot_v1_dot_me__image__service__pb2.DownloadMeImageRequest.SerializeToString,
             meimage_dot_v1_dot_me__image__service__pb2.DownloadMeImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateMeImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meimage.v1.MeImageService/UpdateMeImage',
+            meimage_dot_v1_dot_me__image__service__pb2.UpdateMeImageRequest.SerializeToString,
+            meimage_dot_v1_dot_me__image__service__pb2.UpdateMeImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetAiReferenceEnabled(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meimage.v1.MeImageService/SetAiReferenceEnabled',
+            meimage_dot_v1_dot_me__image__service__pb2.SetAiReferenceEnabledRequest.SerializeToString,
+            meimage_dot_v1_dot_me__image__service__pb2.SetAiReferenceEnabledResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPrimary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meimage.v1.MeImageService/SetPrimary',
+            meimage_dot_v1_dot_me__image__service__pb2.SetPrimaryRequest.SerializeToString,
+            meimage_dot_v1_dot_me__image__service__pb2.SetPrimaryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearPrimary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meimage.v1.MeImageService/ClearPrimary',
+            meimage_dot_v1_dot_me__image__service__pb2.ClearPrimaryRequest.SerializeToString,
+            meimage_dot_v1_dot_me__image__service__pb2.ClearPrimaryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPrimaryMeImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meimage.v1.MeImageService/GetPrimaryMeImage',
+            meimage_dot_v1_dot_me__image__service__pb2.GetPrimaryMeImageRequest.SerializeToString,
+            meimage_dot_v1_dot_me__image__service__pb2.GetPrimaryMeImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteMeImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meimage.v1.MeImageService/DeleteMeImage',
+            meimage_dot_v1_dot_me__image__service__pb2.DeleteMeImageRequest.SerializeToString,
+            meimage_dot_v1_dot_me__image__service__pb2.DeleteMeImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndeleteMeImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meimage.v1.MeImageService/UndeleteMeImage',
+            meimage_dot_v1_dot_me__image__service__pb2.UndeleteMeImageRequest.SerializeToString,
+            meimage_dot_v1_dot_me__image__service__pb2.UndeleteMeImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAiSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meimage.v1.MeImageService/GetAiSettings',
+            meimage_dot_v1_dot_me__image__service__pb2.GetAiSettingsRequest.SerializeToString,
+            meimage_dot_v1_dot_me__image__service__pb2.GetAiSettingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateAiSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meimage.v1.MeImageService/UpdateAiSettings',
+            meimage_dot_v1_dot_me__image__service__pb2.UpdateAiSettingsRequest.SerializeToString,
+            meimage_dot_v1_dot_me__image__service__pb2.UpdateAiSettingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLedgerEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meimage.v1.MeImageService/ListLedgerEntries',
+            meimage_dot_v1_dot_me__image__service__pb2.ListLedgerEntriesRequest.SerializeToString,
+            meimage_dot_v1_dot_me__image__service__pb2.ListLedgerEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMeImageEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meimage.v1.MeImageService/ListMeImageEvents',
+            meimage_dot_v1_dot_me__image__service__pb2.ListMeImageEventsRequest.SerializeToString,
+            meimage_dot_v1_dot_me__image__service__pb2.ListMeImageEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchMeImages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/meimage.v1.MeImageService/WatchMeImages',
+            meimage_dot_v1_dot_me__image__service__pb2.WatchMeImagesRequest.SerializeToString,
+            meimage_dot_v1_dot_me__image__service__pb2.WatchMeImagesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -69,6 +69,68 @@ class MeImageServiceStub:
 
     Reasons: ME_IMAGE_NOT_FOUND.
     """
+    UpdateMeImage: _grpc.UnaryUnaryMultiCallable[_me_image_service_pb2.UpdateMeImageRequest, _me_image_service_pb2.UpdateMeImageResponse]
+    """Changes what the mask names of kind, label, tags and `usage.show_in_profile`. Scope `me_images.write`.
+
+    `usage.ai_reference` is refused here: consent has a call of its own, SetAiReferenceEnabled. A change that changes nothing makes no event.
+
+    Reasons: ME_IMAGE_NOT_FOUND, ME_IMAGE_DELETED, ETAG_MISMATCH, REQUEST_ID_REUSED.
+    """
+    SetAiReferenceEnabled: _grpc.UnaryUnaryMultiCallable[_me_image_service_pb2.SetAiReferenceEnabledRequest, _me_image_service_pb2.SetAiReferenceEnabledResponse]
+    """Opts a me-image in to AI use, or out of it; an entry in the ledger says so. Scope `me_images.write`.
+
+    Reasons: ME_IMAGE_NOT_FOUND, ME_IMAGE_DELETED, ETAG_MISMATCH, REQUEST_ID_REUSED.
+    """
+    SetPrimary: _grpc.UnaryUnaryMultiCallable[_me_image_service_pb2.SetPrimaryRequest, _me_image_service_pb2.SetPrimaryResponse]
+    """Makes a me-image the holder of a slot; whoever held it stays in the pool. Scope `me_images.write`.
+
+    Reasons: ME_IMAGE_NOT_FOUND, ME_IMAGE_DELETED, ETAG_MISMATCH, REQUEST_ID_REUSED.
+    """
+    ClearPrimary: _grpc.UnaryUnaryMultiCallable[_me_image_service_pb2.ClearPrimaryRequest, _me_image_service_pb2.ClearPrimaryResponse]
+    """Empties a slot; an empty one stays empty. Scope `me_images.write`.
+
+    Reasons: REQUEST_ID_REUSED.
+    """
+    GetPrimaryMeImage: _grpc.UnaryUnaryMultiCallable[_me_image_service_pb2.GetPrimaryMeImageRequest, _me_image_service_pb2.GetPrimaryMeImageResponse]
+    """Returns the me-image that stands for a slot, and the rule that chose it. Scope `me_images.read`.
+
+    Reasons: SLOT_EMPTY.
+    """
+    DeleteMeImage: _grpc.UnaryUnaryMultiCallable[_me_image_service_pb2.DeleteMeImageRequest, _me_image_service_pb2.DeleteMeImageResponse]
+    """Deletes a me-image: it leaves its slots and AI use at once, and for good at `purge_time`. Scope `me_images.write`.
+
+    Deleting a deleted one changes nothing. Reasons: ME_IMAGE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED.
+    """
+    UndeleteMeImage: _grpc.UnaryUnaryMultiCallable[_me_image_service_pb2.UndeleteMeImageRequest, _me_image_service_pb2.UndeleteMeImageResponse]
+    """Brings a deleted me-image back, not opted in and holding no slot. Scope `me_images.write`.
+
+    Undeleting one that is not deleted changes nothing. Reasons: ME_IMAGE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED.
+    """
+    GetAiSettings: _grpc.UnaryUnaryMultiCallable[_me_image_service_pb2.GetAiSettingsRequest, _me_image_service_pb2.GetAiSettingsResponse]
+    """Returns what the person decided about all of their me-images. Scope `me_images.read`."""
+    UpdateAiSettings: _grpc.UnaryUnaryMultiCallable[_me_image_service_pb2.UpdateAiSettingsRequest, _me_image_service_pb2.UpdateAiSettingsResponse]
+    """Switches all AI use off or on; an entry in the ledger says so. Scope `me_images.write`.
+
+    Reasons: REQUEST_ID_REUSED.
+    """
+    ListLedgerEntries: _grpc.UnaryUnaryMultiCallable[_me_image_service_pb2.ListLedgerEntriesRequest, _me_image_service_pb2.ListLedgerEntriesResponse]
+    """Returns the person's ledger, newest first. Scope `me_images.read`.
+
+    Reasons: INVALID_PAGE_TOKEN.
+    """
+    ListMeImageEvents: _grpc.UnaryUnaryMultiCallable[_me_image_service_pb2.ListMeImageEventsRequest, _me_image_service_pb2.ListMeImageEventsResponse]
+    """Returns what happened after a resume token, oldest first. One person: scope `me_images.read`; all: `me_images.watch`.
+
+    Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED.
+    """
+    WatchMeImages: _grpc.UnaryStreamMultiCallable[_me_image_service_pb2.WatchMeImagesRequest, _me_image_service_pb2.WatchMeImagesResponse]
+    """Tells what happens from a resume token on, or from now on. One person: scope `me_images.read`; all: `me_images.watch`.
+
+    A checkpoint comes at once and then every 20 seconds. Events of one person come in order and none is left out; after a reconnect some
+    may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW.
+
+    Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED.
+    """
 
 @_typing.type_check_only
 class MeImageServiceAsyncStub(MeImageServiceStub):
@@ -110,6 +172,68 @@ class MeImageServiceAsyncStub(MeImageServiceStub):
     """Sends the original or a rendition: one `header`, then `chunk`s. Scope `me_images.read`.
 
     Reasons: ME_IMAGE_NOT_FOUND.
+    """
+    UpdateMeImage: _aio.UnaryUnaryMultiCallable[_me_image_service_pb2.UpdateMeImageRequest, _me_image_service_pb2.UpdateMeImageResponse]  # type: ignore[assignment]
+    """Changes what the mask names of kind, label, tags and `usage.show_in_profile`. Scope `me_images.write`.
+
+    `usage.ai_reference` is refused here: consent has a call of its own, SetAiReferenceEnabled. A change that changes nothing makes no event.
+
+    Reasons: ME_IMAGE_NOT_FOUND, ME_IMAGE_DELETED, ETAG_MISMATCH, REQUEST_ID_REUSED.
+    """
+    SetAiReferenceEnabled: _aio.UnaryUnaryMultiCallable[_me_image_service_pb2.SetAiReferenceEnabledRequest, _me_image_service_pb2.SetAiReferenceEnabledResponse]  # type: ignore[assignment]
+    """Opts a me-image in to AI use, or out of it; an entry in the ledger says so. Scope `me_images.write`.
+
+    Reasons: ME_IMAGE_NOT_FOUND, ME_IMAGE_DELETED, ETAG_MISMATCH, REQUEST_ID_REUSED.
+    """
+    SetPrimary: _aio.UnaryUnaryMultiCallable[_me_image_service_pb2.SetPrimaryRequest, _me_image_service_pb2.SetPrimaryResponse]  # type: ignore[assignment]
+    """Makes a me-image the holder of a slot; whoever held it stays in the pool. Scope `me_images.write`.
+
+    Reasons: ME_IMAGE_NOT_FOUND, ME_IMAGE_DELETED, ETAG_MISMATCH, REQUEST_ID_REUSED.
+    """
+    ClearPrimary: _aio.UnaryUnaryMultiCallable[_me_image_service_pb2.ClearPrimaryRequest, _me_image_service_pb2.ClearPrimaryResponse]  # type: ignore[assignment]
+    """Empties a slot; an empty one stays empty. Scope `me_images.write`.
+
+    Reasons: REQUEST_ID_REUSED.
+    """
+    GetPrimaryMeImage: _aio.UnaryUnaryMultiCallable[_me_image_service_pb2.GetPrimaryMeImageRequest, _me_image_service_pb2.GetPrimaryMeImageResponse]  # type: ignore[assignment]
+    """Returns the me-image that stands for a slot, and the rule that chose it. Scope `me_images.read`.
+
+    Reasons: SLOT_EMPTY.
+    """
+    DeleteMeImage: _aio.UnaryUnaryMultiCallable[_me_image_service_pb2.DeleteMeImageRequest, _me_image_service_pb2.DeleteMeImageResponse]  # type: ignore[assignment]
+    """Deletes a me-image: it leaves its slots and AI use at once, and for good at `purge_time`. Scope `me_images.write`.
+
+    Deleting a deleted one changes nothing. Reasons: ME_IMAGE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED.
+    """
+    UndeleteMeImage: _aio.UnaryUnaryMultiCallable[_me_image_service_pb2.UndeleteMeImageRequest, _me_image_service_pb2.UndeleteMeImageResponse]  # type: ignore[assignment]
+    """Brings a deleted me-image back, not opted in and holding no slot. Scope `me_images.write`.
+
+    Undeleting one that is not deleted changes nothing. Reasons: ME_IMAGE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED.
+    """
+    GetAiSettings: _aio.UnaryUnaryMultiCallable[_me_image_service_pb2.GetAiSettingsRequest, _me_image_service_pb2.GetAiSettingsResponse]  # type: ignore[assignment]
+    """Returns what the person decided about all of their me-images. Scope `me_images.read`."""
+    UpdateAiSettings: _aio.UnaryUnaryMultiCallable[_me_image_service_pb2.UpdateAiSettingsRequest, _me_image_service_pb2.UpdateAiSettingsResponse]  # type: ignore[assignment]
+    """Switches all AI use off or on; an entry in the ledger says so. Scope `me_images.write`.
+
+    Reasons: REQUEST_ID_REUSED.
+    """
+    ListLedgerEntries: _aio.UnaryUnaryMultiCallable[_me_image_service_pb2.ListLedgerEntriesRequest, _me_image_service_pb2.ListLedgerEntriesResponse]  # type: ignore[assignment]
+    """Returns the person's ledger, newest first. Scope `me_images.read`.
+
+    Reasons: INVALID_PAGE_TOKEN.
+    """
+    ListMeImageEvents: _aio.UnaryUnaryMultiCallable[_me_image_service_pb2.ListMeImageEventsRequest, _me_image_service_pb2.ListMeImageEventsResponse]  # type: ignore[assignment]
+    """Returns what happened after a resume token, oldest first. One person: scope `me_images.read`; all: `me_images.watch`.
+
+    Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED.
+    """
+    WatchMeImages: _aio.UnaryStreamMultiCallable[_me_image_service_pb2.WatchMeImagesRequest, _me_image_service_pb2.WatchMeImagesResponse]  # type: ignore[assignment]
+    """Tells what happens from a resume token on, or from now on. One person: scope `me_images.read`; all: `me_images.watch`.
+
+    A checkpoint comes at once and then every 20 seconds. Events of one person come in order and none is left out; after a reconnect some
+    may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW.
+
+    Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED.
     """
 
 class MeImageServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -179,6 +303,140 @@ class MeImageServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sends the original or a rendition: one `header`, then `chunk`s. Scope `me_images.read`.
 
         Reasons: ME_IMAGE_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateMeImage(
+        self,
+        request: _me_image_service_pb2.UpdateMeImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_me_image_service_pb2.UpdateMeImageResponse, _abc.Awaitable[_me_image_service_pb2.UpdateMeImageResponse]]:
+        """Changes what the mask names of kind, label, tags and `usage.show_in_profile`. Scope `me_images.write`.
+
+        `usage.ai_reference` is refused here: consent has a call of its own, SetAiReferenceEnabled. A change that changes nothing makes no event.
+
+        Reasons: ME_IMAGE_NOT_FOUND, ME_IMAGE_DELETED, ETAG_MISMATCH, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def SetAiReferenceEnabled(
+        self,
+        request: _me_image_service_pb2.SetAiReferenceEnabledRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_me_image_service_pb2.SetAiReferenceEnabledResponse, _abc.Awaitable[_me_image_service_pb2.SetAiReferenceEnabledResponse]]:
+        """Opts a me-image in to AI use, or out of it; an entry in the ledger says so. Scope `me_images.write`.
+
+        Reasons: ME_IMAGE_NOT_FOUND, ME_IMAGE_DELETED, ETAG_MISMATCH, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def SetPrimary(
+        self,
+        request: _me_image_service_pb2.SetPrimaryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_me_image_service_pb2.SetPrimaryResponse, _abc.Awaitable[_me_image_service_pb2.SetPrimaryResponse]]:
+        """Makes a me-image the holder of a slot; whoever held it stays in the pool. Scope `me_images.write`.
+
+        Reasons: ME_IMAGE_NOT_FOUND, ME_IMAGE_DELETED, ETAG_MISMATCH, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ClearPrimary(
+        self,
+        request: _me_image_service_pb2.ClearPrimaryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_me_image_service_pb2.ClearPrimaryResponse, _abc.Awaitable[_me_image_service_pb2.ClearPrimaryResponse]]:
+        """Empties a slot; an empty one stays empty. Scope `me_images.write`.
+
+        Reasons: REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def GetPrimaryMeImage(
+        self,
+        request: _me_image_service_pb2.GetPrimaryMeImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_me_image_service_pb2.GetPrimaryMeImageResponse, _abc.Awaitable[_me_image_service_pb2.GetPrimaryMeImageResponse]]:
+        """Returns the me-image that stands for a slot, and the rule that chose it. Scope `me_images.read`.
+
+        Reasons: SLOT_EMPTY.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteMeImage(
+        self,
+        request: _me_image_service_pb2.DeleteMeImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_me_image_service_pb2.DeleteMeImageResponse, _abc.Awaitable[_me_image_service_pb2.DeleteMeImageResponse]]:
+        """Deletes a me-image: it leaves its slots and AI use at once, and for good at `purge_time`. Scope `me_images.write`.
+
+        Deleting a deleted one changes nothing. Reasons: ME_IMAGE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def UndeleteMeImage(
+        self,
+        request: _me_image_service_pb2.UndeleteMeImageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_me_image_service_pb2.UndeleteMeImageResponse, _abc.Awaitable[_me_image_service_pb2.UndeleteMeImageResponse]]:
+        """Brings a deleted me-image back, not opted in and holding no slot. Scope `me_images.write`.
+
+        Undeleting one that is not deleted changes nothing. Reasons: ME_IMAGE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def GetAiSettings(
+        self,
+        request: _me_image_service_pb2.GetAiSettingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_me_image_service_pb2.GetAiSettingsResponse, _abc.Awaitable[_me_image_service_pb2.GetAiSettingsResponse]]:
+        """Returns what the person decided about all of their me-images. Scope `me_images.read`."""
+
+    @_abc_1.abstractmethod
+    def UpdateAiSettings(
+        self,
+        request: _me_image_service_pb2.UpdateAiSettingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_me_image_service_pb2.UpdateAiSettingsResponse, _abc.Awaitable[_me_image_service_pb2.UpdateAiSettingsResponse]]:
+        """Switches all AI use off or on; an entry in the ledger says so. Scope `me_images.write`.
+
+        Reasons: REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ListLedgerEntries(
+        self,
+        request: _me_image_service_pb2.ListLedgerEntriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_me_image_service_pb2.ListLedgerEntriesResponse, _abc.Awaitable[_me_image_service_pb2.ListLedgerEntriesResponse]]:
+        """Returns the person's ledger, newest first. Scope `me_images.read`.
+
+        Reasons: INVALID_PAGE_TOKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def ListMeImageEvents(
+        self,
+        request: _me_image_service_pb2.ListMeImageEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_me_image_service_pb2.ListMeImageEventsResponse, _abc.Awaitable[_me_image_service_pb2.ListMeImageEventsResponse]]:
+        """Returns what happened after a resume token, oldest first. One person: scope `me_images.read`; all: `me_images.watch`.
+
+        Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchMeImages(
+        self,
+        request: _me_image_service_pb2.WatchMeImagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_me_image_service_pb2.WatchMeImagesResponse], _abc.AsyncIterator[_me_image_service_pb2.WatchMeImagesResponse]]:
+        """Tells what happens from a resume token on, or from now on. One person: scope `me_images.read`; all: `me_images.watch`.
+
+        A checkpoint comes at once and then every 20 seconds. Events of one person come in order and none is left out; after a reconnect some
+        may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW.
+
+        Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED.
         """
 
 def add_MeImageServiceServicer_to_server(servicer: MeImageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
