@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     pending_media_minutes: Span = Field(60, description="When upkeep removes half-written media.")
     unclaimed_media_hours: Span = Field(24, description="When upkeep removes media that no me-image uses.")
     request_hours: Span = Field(24, description="How long answers are kept for retries.")
+    max_me_images: PositiveInt = Field(100, description="Me-images of a person, deleted ones included.")
+    purge_days: Span = Field(30, description="When a deleted me-image is removed for good.")
+    event_days: Span = Field(30, description="How long events are kept for watchers who were away.")
 
     @field_validator("address")
     @classmethod

@@ -10,6 +10,7 @@ from service.adapters.keks import read_keks
 from service.adapters.objects import BucketAddress, S3Objects
 from service.adapters.pictures import PicturePool
 from service.adapters.pictures_process import DecoderLimits
+from service.adapters.postgres.bell import PostgresBell
 from service.adapters.postgres.database import Database
 from service.adapters.postgres.migrate import require_known_schema
 from service.adapters.postgres.store import PostgresStore
@@ -21,7 +22,7 @@ from service.rpc.admission import Pace
 from service.rpc.health import Pingable
 from service.rpc.server import Door, Running, serving
 from service.usecases.upkeep import Retention
-from service.usecases.world import World
+from service.usecases.world import Policy, World
 
 MIB = 1024 * 1024
 
@@ -56,12 +57,12 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
         objects = await stack.enter_async_context(
             S3Objects.connect(bucket_address(settings), connections=settings.s3_connections)
         )
+        bell = await stack.enter_async_context(PostgresBell.hung(settings.database_url.get_secret_value()))
         pictures = await stack.enter_async_context(
             PicturePool.open(workers=settings.decoders, limits=DecoderLimits(seconds=settings.decoder_seconds))
         )
-        yield Built(
-            World(SystemClock(), RandomIds(), vault, store, objects, pictures), store, objects, pictures.sandbox
-        )
+        world = World(SystemClock(), RandomIds(), vault, store, objects, pictures, bell, policy(settings))
+        yield Built(world, store, objects, pictures.sandbox)
 
 
 @asynccontextmanager
@@ -96,6 +97,15 @@ def bucket_address(settings: Settings) -> BucketAddress:
         secret_key=settings.s3_secret_key.get_secret_value(),
         region=settings.s3_region,
         secure=settings.s3_secure,
+    )
+
+
+def policy(settings: Settings) -> Policy:
+    """Return what the operator decides."""
+    return Policy(
+        max_me_images=settings.max_me_images,
+        purge_after=timedelta(days=settings.purge_days),
+        event_retention=timedelta(days=settings.event_days),
     )
 
 

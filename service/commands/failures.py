@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from service.adapters.data_dir import DataDirInUseError
 from service.adapters.embedded import EmbeddedStoreError
 from service.adapters.keks import UnusableKekFile
-from service.adapters.postgres.migrate import UnknownSchema
+from service.adapters.postgres.database import UnknownSchema
 from service.adapters.tokens import UnusableJwks
 from service.config import PREFIX
 from service.domain.errors import StorageUnavailable

@@ -12,7 +12,7 @@ async def upkeep(settings: Settings) -> int:
     async with open_world(settings) as built:
         report = await use_case.upkeep(built.world, retention(settings))
     sys.stdout.write(
-        f"removed {report.media} unused media with {report.objects} objects, "
-        f"and {report.requests} answers kept for retries\n"
+        f"removed {report.me_images} deleted me-images, {report.media} unused media with {report.objects} objects, "
+        f"{report.requests} answers kept for retries, and {report.events} events\n"
     )
     return 0

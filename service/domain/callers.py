@@ -12,6 +12,7 @@ class Scope(StrEnum):
 
     READ = "me_images.read"
     WRITE = "me_images.write"
+    WATCH = "me_images.watch"
     ON_BEHALF = "me_images.on_behalf"
 
 
@@ -20,10 +21,11 @@ USER_SCOPES = frozenset({Scope.READ, Scope.WRITE})
 
 
 class CallerKind(StrEnum):
-    """A person, or a backend."""
+    """A person, a backend, or this service itself."""
 
     USER = "user"
     SERVICE = "service"
+    UPKEEP = "upkeep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,24 @@ class Caller:
     scopes: frozenset[Scope]
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.subject}"
+        return f"{self.kind}:{self.subject}" if self.subject else self.kind.value
+
+
+UPKEEP = Caller(CallerKind.UPKEEP, "", frozenset())
+"""Who removes what its time has come for."""
 
 
 def require_scope(caller: Caller, scope: Scope) -> None:
     """Raise PermissionDenied unless the caller holds the scope."""
     if scope not in caller.scopes:
         raise PermissionDenied
+
+
+def require_everybody(caller: Caller) -> None:
+    """Raise PermissionDenied unless the caller is a service that may watch all users."""
+    if caller.kind is not CallerKind.SERVICE:
+        raise PermissionDenied
+    require_scope(caller, Scope.WATCH)
 
 
 def require_user(caller: Caller, user_id: UserId) -> None:

@@ -155,3 +155,39 @@ class InternalFault(MeImageError):
     """The server failed; its operators find the cause in the log by the request_id."""
 
     reason = "INTERNAL"
+
+
+class SlotEmpty(MeImageError):
+    """No me-image stands for this slot."""
+
+    reason = "SLOT_EMPTY"
+
+
+class MeImageDeleted(MeImageError):
+    """The me-image is deleted; undelete it first."""
+
+    reason = "ME_IMAGE_DELETED"
+
+
+class EtagMismatch(MeImageError):
+    """The me-image has changed since its etag was read."""
+
+    reason = "ETAG_MISMATCH"
+
+
+class QuotaExceeded(MeImageError):
+    """The person has as many me-images as one may have; deleted ones count until they are removed for good."""
+
+    reason = "QUOTA_EXCEEDED"
+
+
+class InvalidResumeToken(MeImageError):
+    """The resume token was not made for these events."""
+
+    reason = "INVALID_RESUME_TOKEN"
+
+
+class ResumeTokenExpired(MeImageError):
+    """Events after the resume token are no longer kept; list everything, then watch from now."""
+
+    reason = "RESUME_TOKEN_EXPIRED"

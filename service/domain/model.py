@@ -31,6 +31,14 @@ class Slot(StrEnum):
     BODY_REF = "BODY_REF"
 
 
+class PrimaryRule(StrEnum):
+    """Which rule chose the me-image that stands for a slot."""
+
+    HOLDER = "HOLDER"
+    FACE_REF_HOLDER = "FACE_REF_HOLDER"
+    NEWEST_SHOWN = "NEWEST_SHOWN"
+
+
 class MediaType(StrEnum):
     """The picture formats that are taken, by their IANA names."""
 
@@ -48,6 +56,14 @@ class Rendition(StrEnum):
 
 
 THUMBNAIL = Rendition.WEBP_320
+
+
+@dataclass(frozen=True, slots=True)
+class AiSettings:
+    """What a person decided about all of their me-images; ``references_enabled`` is the panic switch."""
+
+    references_enabled: bool = True
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +114,5 @@ class MeImage:
     etag: Etag
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None = None
+    purge_at: datetime | None = None

@@ -63,6 +63,8 @@ class MeImageRecord:
     revision: int
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None
+    purge_at: datetime | None
     media: MediaRecord
 
 
@@ -102,3 +104,4 @@ class ListFilter:
 
     kinds: tuple[Kind, ...] = ()
     ai_reference_only: bool = False
+    include_deleted: bool = False

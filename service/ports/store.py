@@ -5,7 +5,19 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from service.domain.model import MediaId, MeImageId, Rendition, RequestId, Slot, UserId
+from service.domain.events import Event
+from service.domain.ledger import LedgerEntry
+from service.domain.model import (
+    AiSettings,
+    MediaId,
+    MeImageId,
+    PrimaryRule,
+    Rendition,
+    RequestId,
+    Slot,
+    UserId,
+)
+from service.ports.events import EventBatch, EventPosition
 from service.ports.records import (
     ListFilter,
     ListPosition,
@@ -68,8 +80,56 @@ class Transaction(Protocol):
         """Insert a me-image with the user's revision."""
         ...
 
-    async def claim_slots(self, user: LockedUser, slots: Sequence[Slot], me_image_id: MeImageId, at: datetime) -> None:
-        """Make the me-image the holder of these slots; a former holder changes with the user's revision."""
+    async def me_image(self, user_id: UserId, me_image_id: MeImageId) -> tuple[WrappedKey, MeImageRecord] | None:
+        """Return a me-image, deleted or not, as this transaction sees it."""
+        ...
+
+    async def count_me_images(self, user_id: UserId) -> int:
+        """Return how many me-images the user has, deleted ones included."""
+        ...
+
+    async def change_me_image(self, user: LockedUser, me_image: MeImageRecord, at: datetime) -> None:
+        """Store kind, usage, text and deletion of a me-image, with the user's revision."""
+        ...
+
+    async def remove_me_image(self, user_id: UserId, me_image_id: MeImageId, at: datetime) -> None:
+        """Remove the row of a me-image, and condemn its media unless another me-image uses it."""
+        ...
+
+    async def holders(self, user_id: UserId) -> dict[Slot, MeImageId]:
+        """Return who holds which slot."""
+        ...
+
+    async def claim_slots(self, user_id: UserId, slots: Sequence[Slot], me_image_id: MeImageId) -> None:
+        """Make the me-image the holder of these slots."""
+        ...
+
+    async def empty_slots(self, user_id: UserId, slots: Sequence[Slot]) -> None:
+        """Let nobody hold these slots."""
+        ...
+
+    async def touch(self, user: LockedUser, me_image_ids: Sequence[MeImageId], at: datetime) -> None:
+        """Give me-images whose slots changed the user's revision."""
+        ...
+
+    async def ai_settings(self, user_id: UserId) -> AiSettings:
+        """Return the user's settings."""
+        ...
+
+    async def switch_references(self, user_id: UserId, settings: AiSettings) -> None:
+        """Store the user's settings."""
+        ...
+
+    async def last_entry(self, user_id: UserId) -> LedgerEntry | None:
+        """Return the newest entry of the user's ledger."""
+        ...
+
+    async def add_entry(self, entry: LedgerEntry) -> None:
+        """Append to the user's ledger."""
+        ...
+
+    async def add_events(self, user_id: UserId, events: Sequence[Event]) -> None:
+        """Put the events of this change, all of them at once, into the outbox."""
         ...
 
     async def condemn_media(
@@ -86,8 +146,11 @@ class Transaction(Protocol):
 class Store(Protocol):
     """The database. Every method raises StorageUnavailable when it does not answer."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """Commit on a clean exit, roll back on any other. StorageUnavailable from the exit: maybe committed."""
+    def transaction(self, user_id: UserId) -> AbstractAsyncContextManager[Transaction]:
+        """See and change one user's rows: commit on a clean exit, roll back on any other.
+
+        StorageUnavailable from the exit means: maybe committed.
+        """
         ...
 
     async def user_key(self, user_id: UserId) -> WrappedKey | None:
@@ -103,13 +166,17 @@ class Store(Protocol):
         ...
 
     async def me_image(self, user_id: UserId, me_image_id: MeImageId) -> tuple[WrappedKey, MeImageRecord] | None:
-        """Return a me-image that is not deleted, with its user's key."""
+        """Return a me-image, deleted or not, with its user's key."""
+        ...
+
+    async def primary(self, user_id: UserId, slot: Slot) -> tuple[WrappedKey, MeImageRecord, PrimaryRule] | None:
+        """Return what stands for a slot: its holder; for AVATAR else the FACE_REF holder, else the newest shown."""
         ...
 
     async def me_images(
         self, user_id: UserId, which: ListFilter, after: ListPosition | None, limit: int
     ) -> tuple[WrappedKey | None, list[MeImageRecord]]:
-        """Return me-images that are not deleted, newest first, with their user's key where there is any."""
+        """Return me-images, newest first, with their user's key where there is any."""
         ...
 
     async def rendition(self, user_id: UserId, media_id: MediaId, rendition: Rendition) -> RenditionRecord | None:
@@ -120,6 +187,34 @@ class Store(Protocol):
         self, pending_before: datetime, unclaimed_before: datetime, limit: int
     ) -> list[tuple[UserId, MediaId]]:
         """Return media of all users that upkeep may remove: half-written, unclaimed, or condemned before."""
+        ...
+
+    async def ai_settings(self, user_id: UserId) -> AiSettings:
+        """Return the user's settings; the defaults for a user who is unknown."""
+        ...
+
+    async def entries(self, user_id: UserId, before: int | None, limit: int) -> list[LedgerEntry]:
+        """Return entries of the user's ledger, newest first, those below a sequence number."""
+        ...
+
+    async def events(self, user_id: UserId, after: EventPosition, limit: int) -> EventBatch:
+        """Return events of a user, in order and without a gap."""
+        ...
+
+    async def events_of_all(self, after: EventPosition, limit: int) -> EventBatch:
+        """Return events of all users, in order and without a gap; those of one user in that user's order."""
+        ...
+
+    async def newest_position(self) -> EventPosition:
+        """Return a position that has everything final before it."""
+        ...
+
+    async def due_me_images(self, now: datetime, limit: int) -> list[tuple[UserId, MeImageId]]:
+        """Return deleted me-images of all users whose time to be removed has come."""
+        ...
+
+    async def forget_events(self, before: datetime, limit: int) -> int:
+        """Remove events that are older; return how many."""
         ...
 
     async def forget_requests(self, before: datetime, limit: int) -> int:

@@ -12,7 +12,7 @@ from typing import Protocol, cast
 import grpc
 from google.protobuf.message import Message
 
-from service.domain.callers import Caller, Scope, require_scope, require_user
+from service.domain.callers import Caller, require_everybody, require_scope, require_user
 from service.domain.errors import (
     InvalidFields,
     PermissionDenied,
@@ -23,7 +23,7 @@ from service.domain.errors import (
 )
 from service.domain.ids import parse_uuid
 from service.ports.outside import TokenVerifier
-from service.rpc.calls import current_call
+from service.rpc.calls import current_call, current_caller
 from service.rpc.fields import user_id_field
 from service.rpc.handlers import (
     Behavior,
@@ -34,7 +34,7 @@ from service.rpc.handlers import (
     behavior_of,
     with_stream_requests,
 )
-from service.rpc.methods import SCOPES
+from service.rpc.methods import ENDLESS, FOR_EVERYBODY, SCOPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,31 +73,30 @@ class Admission(Wrapping):
 
     def wrap(self, method: str, handler: Handler) -> Handler:
         """See Wrapping."""
-        return with_stream_requests(handler, self._admitted(handler, SCOPES.get(method)))
+        return with_stream_requests(handler, self._admitted(handler, method))
 
-    def _admitted(self, handler: Handler, scope: Scope | None) -> StreamBehavior:
+    def _admitted(self, handler: Handler, method: str) -> StreamBehavior:
         behavior = behavior_of(handler, self._pace.message)
         is_stream = handler.request_streaming or handler.response_streaming
-        seconds = self._pace.stream if is_stream else self._pace.call
+        seconds = None if method in ENDLESS else self._pace.stream if is_stream else self._pace.call
 
         async def admitted(incoming: AsyncIterator[Message], context: Context) -> Message | None:
             caller = self._tokens.verify(_bearer_token(context))
             current_call().caller = caller
-            if scope is None:
-                raise PermissionDenied
-            require_scope(caller, scope)
+            if method not in FOR_EVERYBODY:
+                _require_scope(caller, method)
             if not handler.request_streaming:
-                return await self._with_one(caller, incoming, context, behavior, seconds)
+                return await self._with_one(method, incoming, context, behavior, seconds)
             try:
                 async with asyncio.timeout(seconds):
-                    return await behavior(self._paced(caller, incoming, context), context)
+                    return await behavior(self._paced(method, incoming, context), context)
             except TimeoutError:
                 raise TooSlow from None
 
         return admitted
 
     async def _with_one(
-        self, caller: Caller, incoming: AsyncIterator[Message], context: Context, behavior: Behavior, seconds: float
+        self, method: str, incoming: AsyncIterator[Message], context: Context, behavior: Behavior, seconds: float | None
     ) -> Message | None:
         """Answer the one message of a call: first its pace, then that of the answer, on one timer."""
         message: Message | None = None
@@ -107,15 +106,13 @@ class Admission(Wrapping):
                 message = await anext(incoming, None)
                 if message is None:
                     raise InvalidFields([])
-                timer.reschedule(now + seconds)
-                _admit(caller, message)
+                timer.reschedule(None if seconds is None else now + seconds)
+                _admit(method, message)
                 return await behavior(message, context)
         except TimeoutError:
             raise (UploadStalled if message is None else TooSlow) from None
 
-    async def _paced(
-        self, caller: Caller, incoming: AsyncIterator[Message], context: Context
-    ) -> AsyncIterator[Message]:
+    async def _paced(self, method: str, incoming: AsyncIterator[Message], context: Context) -> AsyncIterator[Message]:
         while True:
             try:
                 async with asyncio.timeout(self._pace.message):
@@ -127,8 +124,23 @@ class Admission(Wrapping):
                 return
             except TimeoutError:
                 raise UploadStalled from None
-            _admit(caller, message)
+            _admit(method, message)
             yield message
+
+
+def _require_scope(caller: Caller, method: str) -> None:
+    scope = SCOPES.get(method)
+    if scope is None:
+        raise PermissionDenied
+    require_scope(caller, scope)
+
+
+def _require_subject(caller: Caller, method: str, user_id: str) -> None:
+    if method in FOR_EVERYBODY and not user_id:
+        require_everybody(caller)
+        return
+    _require_scope(caller, method)
+    require_user(caller, user_id_field(user_id))
 
 
 def _bearer_token(context: Context) -> str:
@@ -138,10 +150,10 @@ def _bearer_token(context: Context) -> str:
     raise Unauthenticated
 
 
-def _admit(caller: Caller, message: Message) -> None:
+def _admit(method: str, message: Message) -> None:
     subject = _subject_of(message)
     if subject is not None:
-        require_user(caller, user_id_field(subject.user_id))
+        _require_subject(current_caller(), method, subject.user_id)
         _note_request_id(subject)
 
 

@@ -24,6 +24,14 @@ def begin_call(call: Call) -> None:
     _current.set(call)
 
 
+def current_caller() -> Caller:
+    """Return who makes the call of the running task; admission has named it before any handler runs."""
+    caller = current_call().caller
+    if caller is None:
+        raise RuntimeError("no handler runs before admission")
+    return caller
+
+
 def current_call() -> Call:
     """Return the call of the running task."""
     return _current.get()

@@ -5,11 +5,12 @@ from datetime import datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 from meimage.v1 import me_image_pb2 as pb
 
-from service.domain.model import Media, MeImage
+from service.domain.model import AiSettings, Media, MeImage
 from service.rpc.enums import KIND_NUMBERS, SLOT_NUMBERS
 
 
-def _timestamp(at: datetime) -> Timestamp:
+def timestamp(at: datetime) -> Timestamp:
+    """Write a time."""
     return Timestamp(seconds=int(at.timestamp()), nanos=at.microsecond * 1000)
 
 
@@ -23,8 +24,14 @@ def media_message(media: Media) -> pb.Media:
         width=media.width,
         height=media.height,
         filename=media.filename,
-        create_time=_timestamp(media.created_at),
+        create_time=timestamp(media.created_at),
     )
+
+
+def ai_settings_message(settings: AiSettings) -> pb.AiSettings:
+    """Write what a person decided about all of their me-images."""
+    updated = timestamp(settings.updated_at) if settings.updated_at else None
+    return pb.AiSettings(references_enabled=settings.references_enabled, update_time=updated)
 
 
 def me_image_message(me_image: MeImage, thumbnail: bytes = b"") -> pb.MeImage:
@@ -39,7 +46,9 @@ def me_image_message(me_image: MeImage, thumbnail: bytes = b"") -> pb.MeImage:
         slots=[SLOT_NUMBERS[slot] for slot in me_image.slots],
         media=media_message(me_image.media),
         etag=me_image.etag,
-        create_time=_timestamp(me_image.created_at),
-        update_time=_timestamp(me_image.updated_at),
+        create_time=timestamp(me_image.created_at),
+        update_time=timestamp(me_image.updated_at),
+        delete_time=timestamp(me_image.deleted_at) if me_image.deleted_at else None,
+        purge_time=timestamp(me_image.purge_at) if me_image.purge_at else None,
         thumbnail=thumbnail,
     )

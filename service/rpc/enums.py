@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 
+from meimage.v1 import ledger_pb2
 from meimage.v1 import me_image_pb2 as pb
+from meimage.v1 import me_image_service_pb2 as rpc
 
-from service.domain.model import Kind, Rendition, Slot
+from service.domain.ledger import LedgerKind
+from service.domain.model import Kind, PrimaryRule, Rendition, Slot
 
 KIND_NUMBERS: Mapping[Kind, pb.Kind.ValueType] = {
     Kind.FACE: pb.KIND_FACE,
@@ -17,6 +20,17 @@ SLOT_NUMBERS: Mapping[Slot, pb.Slot.ValueType] = {
     Slot.AVATAR: pb.SLOT_AVATAR,
     Slot.FACE_REF: pb.SLOT_FACE_REF,
     Slot.BODY_REF: pb.SLOT_BODY_REF,
+}
+RULE_NUMBERS: Mapping[PrimaryRule, rpc.PrimaryRule.ValueType] = {
+    PrimaryRule.HOLDER: rpc.PRIMARY_RULE_HOLDER,
+    PrimaryRule.FACE_REF_HOLDER: rpc.PRIMARY_RULE_FACE_REF_HOLDER,
+    PrimaryRule.NEWEST_SHOWN: rpc.PRIMARY_RULE_NEWEST_SHOWN,
+}
+LEDGER_NUMBERS: Mapping[LedgerKind, ledger_pb2.LedgerKind.ValueType] = {
+    LedgerKind.CONSENT_GIVEN: ledger_pb2.LEDGER_KIND_CONSENT_GIVEN,
+    LedgerKind.CONSENT_WITHDRAWN: ledger_pb2.LEDGER_KIND_CONSENT_WITHDRAWN,
+    LedgerKind.REFERENCES_PAUSED: ledger_pb2.LEDGER_KIND_REFERENCES_PAUSED,
+    LedgerKind.REFERENCES_RESUMED: ledger_pb2.LEDGER_KIND_REFERENCES_RESUMED,
 }
 
 KINDS: Mapping[int, Kind] = {int(number): kind for kind, number in KIND_NUMBERS.items()}

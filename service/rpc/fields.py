@@ -47,6 +47,11 @@ class Fields:
         """Read a request_id, which may be left out."""
         return RequestId(self.uuid("request_id", text)) if text else None
 
+    def required(self, field: str, *, is_there: bool) -> None:
+        """Note a field that must be there and is not."""
+        if not is_there:
+            self.bad(field, "must be given")
+
     def text(self, field: str, text: str, most: int) -> str:
         """Read a text of at most so many characters."""
         if len(text) > most:

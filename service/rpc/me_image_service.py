@@ -10,22 +10,25 @@ from service.domain.errors import UploadOutOfOrder
 from service.domain.model import MediaId, MeImageId, UserId
 from service.ports.records import ListFilter
 from service.rpc.budget import ByteBudget
+from service.rpc.calls import current_caller
 from service.rpc.convert import me_image_message, media_message
 from service.rpc.enums import RENDITIONS, VIEWS
 from service.rpc.fields import Fields
-from service.usecases.create import create_me_image
+from service.rpc.happenings import Happenings
+from service.rpc.pool_rules import PoolRules
+from service.usecases.create import Creation, create_me_image
 from service.usecases.download import find_download, open_download
 from service.usecases.pool import ListQuery, get_me_image, list_me_images
 from service.usecases.receive import UploadHeader, receive
-from service.usecases.upload import upload
+from service.usecases.upload import Upload, store_upload
 from service.usecases.world import World
 
 
-class MeImages(MeImageServiceServicer):
+class MeImages(PoolRules, Happenings, MeImageServiceServicer):
     """The user's side of the pool."""
 
     def __init__(self, world: World, transfers: ByteBudget) -> None:
-        self._world = world
+        super().__init__(world)
         self._transfers = transfers
 
     async def UploadMeImage(
@@ -34,7 +37,7 @@ class MeImages(MeImageServiceServicer):
         header = await _upload_header(request_iterator)
         async with self._transfers.hold(min(header.size_bytes or limits.MAX_PHOTO_BYTES, limits.MAX_PHOTO_BYTES)):
             photo = await receive(header, _upload_chunks(request_iterator))
-            uploaded = await upload(self._world, header, photo)
+            uploaded = await store_upload(self._world, Upload(current_caller(), header, photo))
         me_image = me_image_message(uploaded.me_image) if uploaded.me_image else None
         return pb.UploadMeImageResponse(media=media_message(uploaded.media), me_image=me_image)
 
@@ -44,7 +47,8 @@ class MeImages(MeImageServiceServicer):
         request_id = fields.request_id(request.request_id)
         new = fields.new_me_image(request.new_me_image)
         fields.check()
-        me_image = await create_me_image(self._world, UserId(request.user_id), media_id, new, request_id)
+        creation = Creation(UserId(request.user_id), media_id, new, request_id)
+        me_image = await create_me_image(self._world, current_caller(), creation)
         return pb.CreateMeImageResponse(me_image=me_image_message(me_image))
 
     async def GetMeImage(self, request: pb.GetMeImageRequest, context: object) -> pb.GetMeImageResponse:
@@ -60,7 +64,7 @@ class MeImages(MeImageServiceServicer):
         most = limits.MAX_FULL_PAGE_SIZE if with_thumbnails else limits.MAX_PAGE_SIZE
         query = ListQuery(
             user_id=UserId(request.user_id),
-            which=ListFilter(fields.kinds("kinds", request.kinds), request.ai_reference_only),
+            which=ListFilter(fields.kinds("kinds", request.kinds), request.ai_reference_only, request.include_deleted),
             page_size=fields.number("page_size", request.page_size or limits.DEFAULT_PAGE_SIZE, 1, most),
             page_token=request.page_token,
             with_thumbnails=with_thumbnails,

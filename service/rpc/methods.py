@@ -12,7 +12,25 @@ SCOPES: Mapping[str, Scope] = {
     f"/{ME_IMAGE_SERVICE}/GetMeImage": Scope.READ,
     f"/{ME_IMAGE_SERVICE}/ListMeImages": Scope.READ,
     f"/{ME_IMAGE_SERVICE}/DownloadMeImage": Scope.READ,
+    f"/{ME_IMAGE_SERVICE}/UpdateMeImage": Scope.WRITE,
+    f"/{ME_IMAGE_SERVICE}/SetAiReferenceEnabled": Scope.WRITE,
+    f"/{ME_IMAGE_SERVICE}/SetPrimary": Scope.WRITE,
+    f"/{ME_IMAGE_SERVICE}/ClearPrimary": Scope.WRITE,
+    f"/{ME_IMAGE_SERVICE}/GetPrimaryMeImage": Scope.READ,
+    f"/{ME_IMAGE_SERVICE}/DeleteMeImage": Scope.WRITE,
+    f"/{ME_IMAGE_SERVICE}/UndeleteMeImage": Scope.WRITE,
+    f"/{ME_IMAGE_SERVICE}/GetAiSettings": Scope.READ,
+    f"/{ME_IMAGE_SERVICE}/UpdateAiSettings": Scope.WRITE,
+    f"/{ME_IMAGE_SERVICE}/ListLedgerEntries": Scope.READ,
+    f"/{ME_IMAGE_SERVICE}/ListMeImageEvents": Scope.READ,
+    f"/{ME_IMAGE_SERVICE}/WatchMeImages": Scope.READ,
 }
+
+FOR_EVERYBODY = frozenset({f"/{ME_IMAGE_SERVICE}/ListMeImageEvents", f"/{ME_IMAGE_SERVICE}/WatchMeImages"})
+"""Methods that may name no user, and then are about all; that needs Scope.WATCH instead."""
+
+ENDLESS = frozenset({f"/{ME_IMAGE_SERVICE}/WatchMeImages"})
+"""Methods that go on for as long as the caller likes."""
 
 _OPEN_SERVICES = (
     "/grpc.health.v1.Health/",

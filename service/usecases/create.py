@@ -1,49 +1,59 @@
 """Creating a me-image of a stored media."""
 
+from dataclasses import dataclass
+
 from pydantic import TypeAdapter
 
-from service.domain.errors import MediaNotFound
+from service.domain.callers import Caller
+from service.domain.errors import MediaNotFound, QuotaExceeded
+from service.domain.events import MeImageAdded
 from service.domain.model import MediaId, MeImage, MeImageId, NewMeImage, RequestId, UserId
-from service.ports.outside import Ids
 from service.ports.records import MediaRecord, NewMeImageRecord
 from service.usecases.answers import Retryable
+from service.usecases.consent import note_consent
 from service.usecases.mutation import Mutation, mutation_of_known
-from service.usecases.sealed import etag_of
-from service.usecases.world import World
+from service.usecases.primary import take_over
+from service.usecases.world import Policy, World
 
 CREATE = Retryable("CreateMeImage", TypeAdapter(MeImage))
 
 
-async def create_me_image(
-    world: World, user_id: UserId, media_id: MediaId, new: NewMeImage, request_id: RequestId | None
-) -> MeImage:
-    """Create a me-image of a media that the user has.
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """A me-image to be made of a media that the user has."""
+
+    user_id: UserId
+    media_id: MediaId
+    new: NewMeImage
+    request_id: RequestId | None
+
+
+async def create_me_image(world: World, caller: Caller, creation: Creation) -> MeImage:
+    """Create a me-image of a stored media.
 
     Raises:
         MediaNotFound: the user has no such media, or it was never finished, or it is on its way out.
+        QuotaExceeded: the user has as many me-images as one may have.
         RequestIdReused: the ``request_id`` belongs to another request.
     """
-    async with mutation_of_known(world, user_id) as change:
+    async with mutation_of_known(world, caller, creation.user_id) as change:
         if change is None:
             raise MediaNotFound
-        digest = CREATE.digest(change.seals, (media_id, new))
-        if request_id is not None:
-            kept = await change.tx.request(user_id, request_id)
-            if kept is not None:
-                return CREATE.replay(change.seals, kept, digest)
-        media = await change.tx.media(user_id, media_id)
-        if media is None:
-            raise MediaNotFound
-        me_image = await insert_me_image(change, world.ids, media, new)
-        if request_id is not None:
-            kept = CREATE.keep(change.seals, request_id, digest, me_image, change.at)
-            await change.tx.add_request(user_id, kept)
-        return me_image
+
+        async def work() -> MeImage:
+            media = await change.tx.media(creation.user_id, creation.media_id)
+            if media is None:
+                raise MediaNotFound
+            return await insert_me_image(change, world.policy, media, creation.new)
+
+        return await change.once(CREATE, creation.request_id, (creation.media_id, creation.new), work)
 
 
-async def insert_me_image(change: Mutation, ids: Ids, media: MediaRecord, new: NewMeImage) -> MeImage:
-    """Insert a me-image and give it the slots that it claims."""
-    me_image_id = MeImageId(ids.new_id())
+async def insert_me_image(change: Mutation, policy: Policy, media: MediaRecord, new: NewMeImage) -> MeImage:
+    """Insert a me-image, give it the slots that it claims, and put a consent on record. Raises QuotaExceeded."""
+    if await change.tx.count_me_images(change.user_id) >= policy.max_me_images:
+        raise QuotaExceeded
+    me_image_id = MeImageId(change.ids.new_id())
     record = NewMeImageRecord(
         me_image_id=me_image_id,
         media_id=media.media_id,
@@ -53,17 +63,8 @@ async def insert_me_image(change: Mutation, ids: Ids, media: MediaRecord, new: N
         created_at=change.at,
     )
     await change.tx.add_me_image(change.user, record)
-    await change.tx.claim_slots(change.user, new.claim_slots, me_image_id, change.at)
-    return MeImage(
-        user_id=change.user.user_id,
-        me_image_id=me_image_id,
-        kind=new.kind,
-        label=new.label,
-        tags=new.tags,
-        usage=new.usage,
-        slots=new.claim_slots,
-        media=change.seals.media(media),
-        etag=etag_of(change.user.revision),
-        created_at=change.at,
-        updated_at=change.at,
-    )
+    change.tell(MeImageAdded(new.kind, media.media_id), me_image_id)
+    if new.usage.ai_reference:
+        await note_consent(change, me_image_id, given=True)
+    await take_over(change, new.claim_slots, me_image_id)
+    return await change.me_image(me_image_id)

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from dataclasses import dataclass
 
-from service.domain.errors import MeImageNotFound
+from service.domain.errors import MeImageDeleted, MeImageNotFound
 from service.domain.model import MediaId, MediaType, MeImageId, Rendition, UserId
 from service.domain.objects import object_key, variant_of
 from service.usecases.sealed import UserSeals, seals_of
@@ -34,11 +34,13 @@ class Opened:
 
 
 async def find_download(world: World, user_id: UserId, me_image_id: MeImageId, rendition: Rendition | None) -> Download:
-    """Return what to download: the original, or a rendition. Raises MeImageNotFound."""
+    """Return what to download: the original, or a rendition. Raises MeImageNotFound, MeImageDeleted."""
     found = await world.store.me_image(user_id, me_image_id)
     if found is None:
         raise MeImageNotFound
     wrapped, record = found
+    if record.deleted_at is not None:
+        raise MeImageDeleted
     media = record.media
     picture = media if rendition is None else await world.store.rendition(user_id, media.media_id, rendition)
     if picture is None:

@@ -1,15 +1,24 @@
-"""How every mutation begins: lock the user, advance the revision, take the key in hand."""
+"""How every mutation runs: lock the user, advance the revision, take the key in hand; at the end, tell the events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
-from service.domain.model import UserId
-from service.ports.records import LockedUser
+from service.domain.callers import Caller
+from service.domain.errors import EtagMismatch, MeImageNotFound
+from service.domain.events import Event, Fact
+from service.domain.ledger import Deed, LedgerKind, next_entry
+from service.domain.model import Etag, MeImage, MeImageId, RequestId, UserId
+from service.ports.outside import Ids
+from service.ports.records import LockedUser, MeImageRecord
 from service.ports.store import Transaction
-from service.usecases.sealed import UserSeals, seals_of
+from service.usecases.answers import Retryable
+from service.usecases.sealed import UserSeals, etag_of, seals_of
 from service.usecases.world import World
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,26 +28,121 @@ class Mutation:
     tx: Transaction
     user: LockedUser
     seals: UserSeals
+    caller: str
     at: datetime
+    ids: Ids
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def user_id(self) -> UserId:
+        """Whose pool changes."""
+        return self.user.user_id
+
+    def tell(self, fact: Fact, me_image_id: MeImageId | None = None) -> None:
+        """Tell other backends, once this mutation is committed."""
+        revision, event_id = self.user.revision, self.ids.new_id()
+        self.events.append(Event(event_id, self.user_id, revision, self.at, self.caller, me_image_id, fact))
+
+    async def hand_over(self) -> None:
+        """Put what was told into the outbox."""
+        if self.events:
+            await self.tx.add_events(self.user_id, self.events)
+
+    async def enter(self, kind: LedgerKind, me_image_id: MeImageId | None = None) -> None:
+        """Append to the user's ledger."""
+        last = await self.tx.last_entry(self.user_id)
+        await self.tx.add_entry(next_entry(last, Deed(self.user_id, kind, self.at, self.caller, me_image_id)))
+
+    async def record(self, me_image_id: MeImageId) -> MeImageRecord:
+        """Return a me-image as it stands now. Raises MeImageNotFound."""
+        found = await self.tx.me_image(self.user_id, me_image_id)
+        if found is None:
+            raise MeImageNotFound
+        return found[1]
+
+    async def me_image(self, me_image_id: MeImageId) -> MeImage:
+        """Return a me-image as it stands now, opened. Raises MeImageNotFound."""
+        return self.seals.me_image(await self.record(me_image_id))
+
+    async def once(
+        self,
+        call: Retryable[Answer],
+        request_id: RequestId | None,
+        content: object,
+        work: Callable[[], Awaitable[Answer]],
+    ) -> Answer:
+        """Do the work, or give the answer that this ``request_id`` got before. Raises RequestIdReused."""
+        if request_id is None:
+            return await work()
+        digest = call.digest(self.seals, content)
+        kept = await self.tx.request(self.user_id, request_id)
+        if kept is not None:
+            return call.replay(self.seals, kept, digest)
+        answer = await work()
+        await self.tx.add_request(self.user_id, call.keep(self.seals, request_id, digest, answer, self.at))
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The me-image that a caller changes; with an etag, only if it still has that one."""
+
+    caller: Caller
+    user_id: UserId
+    me_image_id: MeImageId
+    etag: Etag | None
+    request_id: RequestId | None
 
 
 @asynccontextmanager
-async def mutation(world: World, user_id: UserId) -> AsyncIterator[Mutation]:
+async def mutation(world: World, caller: Caller, user_id: UserId) -> AsyncIterator[Mutation]:
     """Begin a mutation of a user who may be new."""
     fresh_key = world.vault.new_user_key(user_id)
-    async with world.store.transaction() as tx:
-        user = await tx.lock_user(user_id, fresh_key, world.clock.now())
-        yield _begun(world, tx, user)
+    async with world.store.transaction(user_id) as tx:
+        change = _begun(world, caller, tx, await tx.lock_user(user_id, fresh_key, world.clock.now()))
+        yield change
+        await change.hand_over()
 
 
 @asynccontextmanager
-async def mutation_of_known(world: World, user_id: UserId) -> AsyncIterator[Mutation | None]:
+async def mutation_of_known(world: World, caller: Caller, user_id: UserId) -> AsyncIterator[Mutation | None]:
     """Begin a mutation of a user who exists; None for one who does not."""
-    async with world.store.transaction() as tx:
+    async with world.store.transaction(user_id) as tx:
         user = await tx.lock_known_user(user_id)
-        yield None if user is None else _begun(world, tx, user)
+        change = None if user is None else _begun(world, caller, tx, user)
+        yield change
+        if change is not None:
+            await change.hand_over()
 
 
-def _begun(world: World, tx: Transaction, user: LockedUser) -> Mutation:
+def _begun(world: World, caller: Caller, tx: Transaction, user: LockedUser) -> Mutation:
     """The time is read under the lock, so that the times of a user's mutations follow their order."""
-    return Mutation(tx, user, seals_of(world.vault, user.user_id, user.wrapped_key), world.clock.now())
+    seals = seals_of(world.vault, user.user_id, user.wrapped_key)
+    return Mutation(tx, user, seals, str(caller), world.clock.now(), world.ids)
+
+
+async def change_me_image(
+    world: World,
+    call: Retryable[Answer],
+    target: Target,
+    content: object,
+    work: Callable[[Mutation, MeImageRecord], Awaitable[Answer]],
+) -> Answer:
+    """Run a mutation of one me-image, deleted or not.
+
+    Raises:
+        MeImageNotFound: the user has no such me-image.
+        EtagMismatch: it has changed since its etag was read.
+        RequestIdReused: the ``request_id`` belongs to another request.
+    """
+    async with mutation_of_known(world, target.caller, target.user_id) as change:
+        if change is None:
+            raise MeImageNotFound
+
+        async def checked() -> Answer:
+            record = await change.record(target.me_image_id)
+            if target.etag not in {None, etag_of(record.revision)}:
+                raise EtagMismatch
+            return await work(change, record)
+
+        return await change.once(call, target.request_id, (target.me_image_id, target.etag, content), checked)

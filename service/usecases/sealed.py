@@ -24,6 +24,10 @@ class UserSeals:
         """Seal what a media tells of its photo: the name, and the digest that tells equal photos equal."""
         return self.vault.seal(self.key, self._facts(media_id), _FACTS.dump_json((filename, sha256)))
 
+    def text(self, record: MeImageRecord) -> tuple[str, tuple[str, ...]]:
+        """Open label and tags of a me-image. Raises SealBroken."""
+        return _TEXT.validate_json(self.vault.open(self.key, self._text(record.me_image_id), record.sealed_text))
+
     def seal_text(self, me_image_id: MeImageId, label: str, tags: tuple[str, ...]) -> bytes:
         """Seal what people wrote about a me-image."""
         return self.vault.seal(self.key, self._text(me_image_id), _TEXT.dump_json((label, tags)))
@@ -45,8 +49,7 @@ class UserSeals:
 
     def me_image(self, record: MeImageRecord) -> MeImage:
         """Open a me-image with its media. Raises SealBroken."""
-        text = self.vault.open(self.key, self._text(record.me_image_id), record.sealed_text)
-        label, tags = _TEXT.validate_json(text)
+        label, tags = self.text(record)
         return MeImage(
             user_id=record.user_id,
             me_image_id=record.me_image_id,
@@ -59,6 +62,8 @@ class UserSeals:
             etag=etag_of(record.revision),
             created_at=record.created_at,
             updated_at=record.updated_at,
+            deleted_at=record.deleted_at,
+            purge_at=record.purge_at,
         )
 
     def object_context(self, media_id: MediaId, variant: str) -> SealContext:

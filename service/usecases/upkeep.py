@@ -1,19 +1,23 @@
-"""Removing what nobody uses: half-written and unclaimed media with their objects, and old answers to retries.
+"""Removing what its time has come for: deleted me-images, unused media with their objects, old answers and events.
 
 A media is condemned under its user's lock, so that nobody can claim it any more; then its objects go, then its
 rows. Whatever is interrupted goes on in the next run.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from service.domain.model import MediaId, Rendition, UserId
+from service.domain.callers import UPKEEP
+from service.domain.model import MediaId, MeImageId, Rendition, UserId
 from service.domain.objects import object_key
+from service.usecases.deletion import purge
 from service.usecases.mutation import mutation_of_known
 from service.usecases.world import World
 
 BATCH = 200
+LATE_EVENTS = timedelta(hours=1)
+"""Events are kept a little longer than tokens are good for: an event is dated when its change began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +37,16 @@ class Retention:
 class UpkeepReport:
     """What one run removed."""
 
+    me_images: int
     media: int
     objects: int
     requests: int
+    events: int
 
 
 async def upkeep(world: World, retention: Retention) -> UpkeepReport:
     """Sweep until nothing is left to remove, and say how much it was."""
+    me_images = await _purge(world)
     media = objects = 0
     seen: set[tuple[UserId, MediaId]] = set()
     while fresh := [each for each in await _stale(world, retention) if each not in seen]:
@@ -48,7 +55,20 @@ async def upkeep(world: World, retention: Retention) -> UpkeepReport:
             removed = await _sweep(world, retention, user_id, media_id)
             media += removed > 0
             objects += removed
-    return UpkeepReport(media, objects, await _forget_requests(world, retention))
+    now = world.clock.now()
+    requests = await _forget(world.store.forget_requests, now - retention.requests)
+    events = await _forget(world.store.forget_events, now - world.policy.event_retention - LATE_EVENTS)
+    return UpkeepReport(me_images, media, objects, requests, events)
+
+
+async def _purge(world: World) -> int:
+    total = 0
+    seen: set[tuple[UserId, MeImageId]] = set()
+    while fresh := [due for due in await world.store.due_me_images(world.clock.now(), BATCH) if due not in seen]:
+        seen.update(fresh)
+        for user_id, me_image_id in fresh:
+            total += await purge(world, user_id, me_image_id)
+    return total
 
 
 async def _stale(world: World, retention: Retention) -> list[tuple[UserId, MediaId]]:
@@ -58,7 +78,7 @@ async def _stale(world: World, retention: Retention) -> list[tuple[UserId, Media
 
 async def _sweep(world: World, retention: Retention, user_id: UserId, media_id: MediaId) -> int:
     """Remove one media; return how many objects went, 0 when it was claimed in the meantime."""
-    async with mutation_of_known(world, user_id) as change:
+    async with mutation_of_known(world, UPKEEP, user_id) as change:
         if change is None:
             return 0
         pending_before, unclaimed_before = retention.limits(change.at)
@@ -67,7 +87,7 @@ async def _sweep(world: World, retention: Retention, user_id: UserId, media_id: 
         return 0
     keys = _object_keys(media_id, renditions)
     await world.objects.remove(keys)
-    async with mutation_of_known(world, user_id) as change:
+    async with mutation_of_known(world, UPKEEP, user_id) as change:
         if change is not None:
             await change.tx.forget_media(user_id, media_id)
     return len(keys)
@@ -77,8 +97,8 @@ def _object_keys(media_id: MediaId, renditions: Iterable[Rendition]) -> list[str
     return [object_key(media_id, None), *(object_key(media_id, rendition) for rendition in renditions)]
 
 
-async def _forget_requests(world: World, retention: Retention) -> int:
+async def _forget(forget: Callable[[datetime, int], Awaitable[int]], before: datetime) -> int:
     total = 0
-    while forgotten := await world.store.forget_requests(world.clock.now() - retention.requests, BATCH):
+    while forgotten := await forget(before, BATCH):
         total += forgotten
     return total

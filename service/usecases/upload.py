@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
+from service.domain.callers import Caller
 from service.domain.errors import StorageUnavailable
 from service.domain.media_types import SNIFF_BYTES, media_type_of
-from service.domain.model import THUMBNAIL, Media, MediaId, MediaType, MeImage, Rendition
+from service.domain.model import THUMBNAIL, Media, MediaId, MediaType, MeImage, Rendition, UserId
 from service.domain.objects import object_key, variant_of
 from service.ports.outside import RenderedMedia, RenderedPicture
 from service.ports.records import MediaRecord, RenditionRecord
@@ -24,6 +25,25 @@ from service.usecases.world import World
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """A photo that was received whole, from whom, and what to make of it."""
+
+    caller: Caller
+    header: UploadHeader
+    photo: Photo
+
+    @property
+    def user_id(self) -> UserId:
+        """Whose photo it is."""
+        return self.header.user_id
+
+    @property
+    def content(self) -> object:
+        """All that was asked for; what was announced of the bytes was checked, and a retry need not repeat it."""
+        return (self.header.filename, self.photo.sha256, self.header.new_me_image)
+
+
+@dataclass(frozen=True, slots=True)
 class Uploaded:
     """The stored media, and the me-image where one was asked for."""
 
@@ -31,61 +51,69 @@ class Uploaded:
     me_image: MeImage | None
 
 
+class _MediaGone(Exception):
+    """Neither the pending media nor an earlier one with the same bytes is there any more."""
+
+
 UPLOAD = Retryable("UploadMeImage", TypeAdapter(Uploaded))
 
 
-async def upload(world: World, header: UploadHeader, photo: Photo) -> Uploaded:
-    """Store a photo that was received whole, and create the me-image that the header asks for.
+async def store_upload(world: World, upload: Upload) -> Uploaded:
+    """Store a photo, and create the me-image that its header asks for.
 
     Raises:
         UnsupportedMediaType, TooManyPixels, UndecodableImage: the photo is refused and nothing is stored.
+        QuotaExceeded: the user has as many me-images as one may have; the media is stored, and unclaimed.
         RequestIdReused: the ``request_id`` belongs to another request.
     """
-    known = await _answer_from_known_bytes(world, header, photo)
+    known = await _answer_from_known_bytes(world, upload)
     if known is not None:
         return known
-    media_type = media_type_of(photo.content[:SNIFF_BYTES])
-    rendered = await world.pictures.render(photo.content, media_type, [THUMBNAIL])
-    media_id, seals = await _record_pending(world, header, photo, media_type, rendered)
-    await _put_objects(world, seals, media_id, photo, rendered)
-    uploaded = await _make_ready(world, header, photo, media_id)
-    if uploaded is None:
-        raise StorageUnavailable
-    return uploaded
+    media_type = media_type_of(upload.photo.content[:SNIFF_BYTES])
+    rendered = await world.pictures.render(upload.photo.content, media_type, [THUMBNAIL])
+    media_id, seals = await _record_pending(world, upload, media_type, rendered)
+    await _put_objects(world, seals, media_id, upload.photo, rendered)
+    try:
+        return await _make_ready(world, upload, media_id)
+    except _MediaGone:
+        raise StorageUnavailable from None
 
 
-async def _answer_from_known_bytes(world: World, header: UploadHeader, photo: Photo) -> Uploaded | None:
+async def _answer_from_known_bytes(world: World, upload: Upload) -> Uploaded | None:
     """Spare a retry, and bytes that the user already has, the decoding and the bucket."""
-    wrapped = await world.store.user_key(header.user_id)
+    wrapped = await world.store.user_key(upload.user_id)
     if wrapped is None:
         return None
-    seals = seals_of(world.vault, header.user_id, wrapped)
-    if header.request_id is not None:
-        kept = await world.store.request(header.user_id, header.request_id)
+    seals = seals_of(world.vault, upload.user_id, wrapped)
+    if upload.header.request_id is not None:
+        kept = await world.store.request(upload.user_id, upload.header.request_id)
         if kept is not None:
-            return UPLOAD.replay(seals, kept, UPLOAD.digest(seals, _request_content(header, photo)))
-    if await world.store.media_of_content(header.user_id, _content_digest(seals, photo)) is None:
+            return UPLOAD.replay(seals, kept, UPLOAD.digest(seals, upload.content))
+    if await world.store.media_of_content(upload.user_id, _content_digest(seals, upload.photo)) is None:
         return None
-    return await _make_ready(world, header, photo, None)
+    try:
+        return await _make_ready(world, upload, None)
+    except _MediaGone:
+        return None
 
 
 async def _record_pending(
-    world: World, header: UploadHeader, photo: Photo, media_type: MediaType, rendered: RenderedMedia
+    world: World, upload: Upload, media_type: MediaType, rendered: RenderedMedia
 ) -> tuple[MediaId, UserSeals]:
     media_id = MediaId(world.ids.new_id())
-    async with mutation(world, header.user_id) as change:
+    async with mutation(world, upload.caller, upload.user_id) as change:
         media = MediaRecord(
             media_id=media_id,
             content_type=media_type,
-            size_bytes=len(photo.content),
+            size_bytes=len(upload.photo.content),
             width=rendered.width,
             height=rendered.height,
-            sealed_facts=change.seals.seal_facts(media_id, header.filename, photo.sha256),
+            sealed_facts=change.seals.seal_facts(media_id, upload.header.filename, upload.photo.sha256),
             created_at=change.at,
         )
         renditions = [_rendition_record(picture) for picture in rendered.pictures]
-        digest = _content_digest(change.seals, photo)
-        await change.tx.add_pending_media(header.user_id, media, digest, renditions)
+        digest = _content_digest(change.seals, upload.photo)
+        await change.tx.add_pending_media(upload.user_id, media, digest, renditions)
         return media_id, change.seals
 
 
@@ -102,34 +130,24 @@ async def _put_objects(
     )
 
 
-async def _make_ready(world: World, header: UploadHeader, photo: Photo, pending: MediaId | None) -> Uploaded | None:
-    """Answer with the media of these bytes, the pending one or an earlier one; None where neither is."""
-    async with mutation(world, header.user_id) as change:
-        digest = UPLOAD.digest(change.seals, _request_content(header, photo))
-        if header.request_id is not None:
-            kept = await change.tx.request(header.user_id, header.request_id)
-            if kept is not None:
-                return UPLOAD.replay(change.seals, kept, digest)
-        media = await change.tx.media_of_content(header.user_id, _content_digest(change.seals, photo))
-        if media is None and pending is not None:
-            media = await change.tx.mark_media_ready(header.user_id, pending)
-        if media is None:
-            return None
-        me_image = None
-        if header.new_me_image is None:
-            await change.tx.keep_unclaimed(header.user_id, media.media_id, change.at)
-        else:
-            me_image = await insert_me_image(change, world.ids, media, header.new_me_image)
-        uploaded = Uploaded(change.seals.media(media), me_image)
-        if header.request_id is not None:
-            kept = UPLOAD.keep(change.seals, header.request_id, digest, uploaded, change.at)
-            await change.tx.add_request(header.user_id, kept)
-        return uploaded
+async def _make_ready(world: World, upload: Upload, pending: MediaId | None) -> Uploaded:
+    """Answer with the media of these bytes, the pending one or an earlier one. Raises _MediaGone."""
+    async with mutation(world, upload.caller, upload.user_id) as change:
 
+        async def work() -> Uploaded:
+            media = await change.tx.media_of_content(upload.user_id, _content_digest(change.seals, upload.photo))
+            if media is None and pending is not None:
+                media = await change.tx.mark_media_ready(upload.user_id, pending)
+            if media is None:
+                raise _MediaGone
+            me_image = None
+            if upload.header.new_me_image is None:
+                await change.tx.keep_unclaimed(upload.user_id, media.media_id, change.at)
+            else:
+                me_image = await insert_me_image(change, world.policy, media, upload.header.new_me_image)
+            return Uploaded(change.seals.media(media), me_image)
 
-def _request_content(header: UploadHeader, photo: Photo) -> object:
-    """All that was asked for; what was announced of the bytes was checked, and a retry need not repeat it."""
-    return (header.filename, photo.sha256, header.new_me_image)
+        return await change.once(UPLOAD, upload.header.request_id, upload.content, work)
 
 
 def _content_digest(seals: UserSeals, photo: Photo) -> bytes:

@@ -1,10 +1,21 @@
 """Everything that a use case may need from outside, as one argument."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
+from service.ports.events import Bell
 from service.ports.outside import Clock, Ids, ObjectStore, Pictures
 from service.ports.sealing import Vault
 from service.ports.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator decides: me-images a person may have, how long deleted ones and events are kept."""
+
+    max_me_images: int = 100
+    purge_after: timedelta = timedelta(days=30)
+    event_retention: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +28,5 @@ class World:
     store: Store
     objects: ObjectStore
     pictures: Pictures
+    bell: Bell
+    policy: Policy

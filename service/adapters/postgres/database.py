@@ -2,15 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import NoReturn, Protocol, TypeAlias, TypeVar
 
 import asyncpg
 
 from service.domain.errors import Overloaded, StorageUnavailable
+from service.domain.model import UserId
 
 Row: TypeAlias = asyncpg.Record
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[Row]"
 _Result = TypeVar("_Result")
+
+APPLICATION_ROLE = "me_images_app"
+"""Owns nothing, and sees the rows of the user whom a statement names; made by the migrations."""
 
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
@@ -23,6 +28,10 @@ _AWAY = (
     asyncpg.InsufficientResourcesError,
     asyncpg.LockNotAvailableError,
 )
+
+
+class UnknownSchema(Exception):
+    """The database's schema is not the one that this server was built for, or its role is not there."""
 
 
 class Executor(Protocol):
@@ -57,9 +66,14 @@ class Database:
     @classmethod
     @asynccontextmanager
     async def connect(cls, url: str, *, connections: int) -> AsyncIterator["Database"]:
-        """Open a pool. Raises StorageUnavailable when the database does not answer."""
+        """Open a pool.
+
+        Raises:
+            StorageUnavailable: the database does not answer.
+            UnknownSchema: it has never been migrated, or the login is no member of the application's role.
+        """
         milliseconds = str(int(STATEMENT_SECONDS * 1000))
-        with away_is_unavailable():
+        with away_is_unavailable(), _role_is_schema():
             pool = await asyncpg.create_pool(
                 url,
                 min_size=1,
@@ -69,6 +83,7 @@ class Database:
                 timeout=ACQUIRE_SECONDS,
                 server_settings={
                     "application_name": "me-images",
+                    "role": APPLICATION_ROLE,
                     "statement_timeout": milliseconds,
                     "lock_timeout": milliseconds,
                     "idle_in_transaction_session_timeout": milliseconds,
@@ -82,8 +97,37 @@ class Database:
             except TimeoutError:
                 pool.terminate()
 
+    def transaction(self, user_id: UserId) -> "AbstractAsyncContextManager[Connection]":
+        """Lend a connection in a transaction that sees one user's rows; of one user there is one at a time.
+
+        The lock is an advisory one, because who waits for a row takes a transaction id before it is his turn, and
+        events go by those ids.
+        """
+        # Hexadecimal, because a script of several statements takes no arguments.
+        name = f"convert_from(decode('{user_id.encode().hex()}', 'hex'), 'UTF8')"
+        return self._begun(
+            f"SELECT set_config('app.user_id', {name}, true), pg_advisory_xact_lock(hashtextextended({name}, 0))"
+        )
+
+    def everybody(self) -> "AbstractAsyncContextManager[Connection]":
+        """Lend a connection in a transaction that sees the rows of all users."""
+        return self._begun("SELECT set_config('app.every_user', 'yes', true)")
+
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator["asyncpg.pool.PoolConnectionProxy[Row]"]:
+    async def _begun(self, first: str) -> "AsyncIterator[Connection]":
+        """Begin, say whom it sees and wait for its turn, in a single round trip."""
+        with away_is_unavailable():
+            async with self.connection() as connection:
+                try:
+                    await connection.execute(f"BEGIN; {first}")
+                    yield connection
+                except BaseException:
+                    await connection.execute("ROLLBACK")
+                    raise
+                await connection.execute("COMMIT")
+
+    @asynccontextmanager
+    async def connection(self) -> "AsyncIterator[Connection]":
         """Lend a connection. Raises Overloaded when none becomes free in time."""
         connection = await self._acquired()
         try:
@@ -91,7 +135,7 @@ class Database:
         finally:
             await self._pool.release(connection, timeout=ACQUIRE_SECONDS)
 
-    async def _acquired(self) -> "asyncpg.pool.PoolConnectionProxy[Row]":
+    async def _acquired(self) -> "Connection":
         # Not the driver's own timeout, which takes a task for each call before Python 3.12.
         try:
             async with asyncio.timeout(ACQUIRE_SECONDS):
@@ -111,7 +155,7 @@ class Database:
         """See Executor."""
         return await self._run(lambda connection: connection.execute(query, *args))
 
-    async def _run(self, statement: "Callable[[asyncpg.pool.PoolConnectionProxy[Row]], Awaitable[_Result]]") -> _Result:
+    async def _run(self, statement: "Callable[[Connection], Awaitable[_Result]]") -> _Result:
         try:
             connection = await self._acquired()
             try:
@@ -122,6 +166,17 @@ class Database:
             raise_unavailable(error)
 
 
+def as_user(query: str) -> str:
+    """Return a query that sees one user's rows: $1 names the user, and the query reads it as ``me.user_id``.
+
+    The query depends on ``me``, and OFFSET 0 keeps the planner from merging the two, so the user is set before the
+    first row is looked at; all in one statement, and forgotten when it ends.
+    """
+    return f"""
+        SELECT it.* FROM (SELECT set_config('app.user_id', $1, true) AS user_id) AS me, LATERAL ({query} OFFSET 0) AS it
+    """
+
+
 @contextmanager
 def away_is_unavailable() -> Iterator[None]:
     """Turn what the driver raises when the database is away or too slow into StorageUnavailable."""
@@ -129,6 +184,14 @@ def away_is_unavailable() -> Iterator[None]:
         yield
     except _AWAY as error:
         raise_unavailable(error)
+
+
+@contextmanager
+def _role_is_schema() -> Iterator[None]:
+    try:
+        yield
+    except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError):
+        raise UnknownSchema from None
 
 
 def raise_unavailable(error: Exception) -> NoReturn:

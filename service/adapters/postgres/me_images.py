@@ -1,44 +1,54 @@
 """The tables ``me_images`` and ``primary_slots``."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
-from service.adapters.postgres.database import Executor, Row
+from service.adapters.postgres.database import Executor, Row, as_user
 from service.adapters.postgres.media import media_record
-from service.domain.model import Kind, MeImageId, Slot, Usage, UserId
+from service.domain.model import Kind, MeImageId, PrimaryRule, Slot, Usage, UserId
 from service.ports.records import ListFilter, ListPosition, LockedUser, MeImageRecord, NewMeImageRecord
 from service.ports.sealing import WrappedKey
 
-_SELECT = """
-    SELECT i.me_image_id, i.kind, i.ai_reference, i.show_in_profile, i.sealed_text, i.revision,
-           i.created_at, i.updated_at, u.wrapped_key,
-           m.media_id, m.content_type, m.size_bytes, m.width, m.height, m.sealed_facts,
-           m.created_at AS media_created_at,
-           ARRAY(SELECT slot FROM primary_slots s
-                 WHERE s.user_id = i.user_id AND s.me_image_id = i.me_image_id) AS slots
-    FROM me_images i JOIN media m USING (user_id, media_id) JOIN users u USING (user_id)
+_COLUMNS = """
+    i.me_image_id, i.kind, i.ai_reference, i.show_in_profile, i.sealed_text, i.revision,
+    i.created_at, i.updated_at, i.deleted_at, i.purge_at, u.wrapped_key,
+    m.media_id, m.content_type, m.size_bytes, m.width, m.height, m.sealed_facts, m.created_at AS media_created_at,
+    ARRAY(SELECT slot FROM primary_slots s WHERE s.user_id = i.user_id AND s.me_image_id = i.me_image_id) AS slots
 """
-_FIND = f"{_SELECT} WHERE i.user_id = $1 AND i.me_image_id = $2"
-_NEWEST = f"""{_SELECT}
-    WHERE i.user_id = $1
+_TABLES = "me_images i JOIN media m USING (user_id, media_id) JOIN users u USING (user_id)"
+_FIND = as_user(f"SELECT {_COLUMNS} FROM {_TABLES} WHERE i.user_id = me.user_id AND i.me_image_id = $2")
+_NEWEST = as_user(f"""
+    SELECT {_COLUMNS} FROM {_TABLES} WHERE i.user_id = me.user_id
     AND (cardinality($2::text[]) = 0 OR i.kind = ANY ($2)) AND (NOT $3 OR i.ai_reference)
-    AND ($4::timestamptz IS NULL OR (i.created_at, i.me_image_id) < ($4, $5::uuid))
-    ORDER BY i.created_at DESC, i.me_image_id DESC LIMIT $6
-"""
+    AND ($4 OR i.deleted_at IS NULL)
+    AND ($5::timestamptz IS NULL OR (i.created_at, i.me_image_id) < ($5, $6::uuid))
+    ORDER BY i.created_at DESC, i.me_image_id DESC LIMIT $7
+""")
+# The rules in their order: a holder of the slot; for AVATAR, the holder of FACE_REF; then the newest that is shown.
+_PRIMARY = as_user(f"""
+    SELECT {_COLUMNS}, rule.name AS rule FROM {_TABLES} LEFT JOIN primary_slots p USING (user_id, me_image_id),
+    LATERAL (SELECT CASE WHEN p.slot = $2 THEN 'HOLDER' WHEN p.slot = 'FACE_REF' THEN 'FACE_REF_HOLDER'
+                         WHEN i.show_in_profile THEN 'NEWEST_SHOWN' END AS name) AS rule
+    WHERE i.user_id = me.user_id AND i.deleted_at IS NULL
+    AND rule.name IS NOT NULL AND (rule.name = 'HOLDER' OR $2 = 'AVATAR')
+    ORDER BY array_position(ARRAY['HOLDER', 'FACE_REF_HOLDER', 'NEWEST_SHOWN'], rule.name),
+             i.created_at DESC, i.me_image_id DESC LIMIT 1
+""")
+_COUNT = "SELECT count(*) AS count FROM me_images WHERE user_id = $1"
 _ADD = """
     INSERT INTO me_images (user_id, me_image_id, media_id, kind, ai_reference, show_in_profile, sealed_text, revision,
                            created_at, updated_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
 """
 _CLAIM_MEDIA = "UPDATE media SET idle_since = NULL WHERE user_id = $1 AND media_id = $2"
-_FORMER_HOLDERS = """
-    UPDATE me_images i SET revision = $2, updated_at = $5 FROM primary_slots s
-    WHERE s.user_id = $1 AND s.slot = ANY ($3::text[]) AND s.me_image_id <> $4
-    AND i.user_id = s.user_id AND i.me_image_id = s.me_image_id
+_CHANGE = """
+    UPDATE me_images SET kind = $3, ai_reference = $4, show_in_profile = $5, sealed_text = $6,
+                         deleted_at = $7, purge_at = $8, revision = $9, updated_at = $10
+    WHERE user_id = $1 AND me_image_id = $2
 """
-_CLAIM_SLOTS = """
-    INSERT INTO primary_slots (user_id, slot, me_image_id) SELECT $1, slot, $3 FROM unnest($2::text[]) AS slot
-    ON CONFLICT (user_id, slot) DO UPDATE SET me_image_id = excluded.me_image_id
+_REMOVE = "DELETE FROM me_images WHERE user_id = $1 AND me_image_id = $2 RETURNING media_id"
+_UNUSED = """
+    UPDATE media m SET state = 'condemned', idle_since = $3 WHERE user_id = $1 AND media_id = $2
+    AND NOT EXISTS (SELECT FROM me_images i WHERE i.user_id = $1 AND i.media_id = $2)
 """
 _ENUM_ORDER = {slot.value: place for place, slot in enumerate(Slot)}
 
@@ -59,7 +69,8 @@ class MeImages:
     ) -> tuple[WrappedKey | None, list[MeImageRecord]]:
         """See Store."""
         position = (after.created_at, after.me_image_id) if after else (None, None)
-        rows = await self._db.fetch(_NEWEST, user_id, which.kinds, which.ai_reference_only, *position, limit)
+        chosen = (which.kinds, which.ai_reference_only, which.include_deleted)
+        rows = await self._db.fetch(_NEWEST, user_id, *chosen, *position, limit)
         return WrappedKey(rows[0]["wrapped_key"]) if rows else None, [_record(user_id, row) for row in rows]
 
     async def add_me_image(self, user: LockedUser, me_image: NewMeImageRecord) -> None:
@@ -78,11 +89,39 @@ class MeImages:
         )
         await self._db.execute(_CLAIM_MEDIA, user.user_id, me_image.media_id)
 
-    async def claim_slots(self, user: LockedUser, slots: Sequence[Slot], me_image_id: MeImageId, at: datetime) -> None:
+    async def primary(self, user_id: UserId, slot: Slot) -> tuple[WrappedKey, MeImageRecord, PrimaryRule] | None:
+        """See Store."""
+        row = await self._db.fetchrow(_PRIMARY, user_id, slot)
+        if row is None:
+            return None
+        return WrappedKey(row["wrapped_key"]), _record(user_id, row), PrimaryRule(row["rule"])
+
+    async def count_me_images(self, user_id: UserId) -> int:
         """See Transaction."""
-        if slots:
-            await self._db.execute(_FORMER_HOLDERS, user.user_id, user.revision, slots, me_image_id, at)
-            await self._db.execute(_CLAIM_SLOTS, user.user_id, slots, me_image_id)
+        row = await self._db.fetchrow(_COUNT, user_id)
+        return int(row["count"]) if row else 0
+
+    async def change_me_image(self, user: LockedUser, me_image: MeImageRecord, at: datetime) -> None:
+        """See Transaction."""
+        await self._db.execute(
+            _CHANGE,
+            user.user_id,
+            me_image.me_image_id,
+            me_image.kind,
+            me_image.usage.ai_reference,
+            me_image.usage.show_in_profile,
+            me_image.sealed_text,
+            me_image.deleted_at,
+            me_image.purge_at,
+            user.revision,
+            at,
+        )
+
+    async def remove_me_image(self, user_id: UserId, me_image_id: MeImageId, at: datetime) -> None:
+        """See Transaction."""
+        row = await self._db.fetchrow(_REMOVE, user_id, me_image_id)
+        if row is not None:
+            await self._db.execute(_UNUSED, user_id, row["media_id"], at)
 
 
 def _record(user_id: UserId, row: Row) -> MeImageRecord:
@@ -96,5 +135,7 @@ def _record(user_id: UserId, row: Row) -> MeImageRecord:
         revision=row["revision"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        deleted_at=row["deleted_at"],
+        purge_at=row["purge_at"],
         media=media_record(row, "media_"),
     )

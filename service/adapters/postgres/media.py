@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from service.adapters.postgres.database import Executor, Row
+from service.adapters.postgres.database import Executor, Row, as_user
 from service.domain.model import MediaId, MediaType, Rendition, UserId
 from service.ports.records import MediaRecord, RenditionRecord
 
@@ -26,17 +26,16 @@ _UNCLAIMED = """
     UPDATE media SET idle_since = $3 WHERE user_id = $1 AND media_id = $2 AND idle_since IS NOT NULL
 """
 _FIND = f"SELECT {MEDIA_COLUMNS} FROM media WHERE user_id = $1 AND media_id = $2 AND state = 'ready'"
-_OF_CONTENT = f"""
-    SELECT {MEDIA_COLUMNS} FROM media WHERE user_id = $1 AND content_digest = $2 AND state = 'ready'
-"""
-_RENDITION = """
-    SELECT rendition, content_type, size_bytes, width, height FROM renditions
-    WHERE user_id = $1 AND media_id = $2 AND rendition = $3
-"""
+_OF_CONTENT = as_user(f"""
+    SELECT {MEDIA_COLUMNS} FROM media m WHERE m.user_id = me.user_id AND content_digest = $2 AND state = 'ready'
+""")
+_RENDITION = as_user("""
+    SELECT rendition, content_type, size_bytes, width, height FROM renditions r
+    WHERE r.user_id = me.user_id AND media_id = $2 AND rendition = $3
+""")
 _MAY_GO = """
     (state = 'condemned' OR (state = 'pending' AND idle_since < $1) OR (state = 'ready' AND idle_since < $2))
 """
-_STALE = f"SELECT user_id, media_id FROM media WHERE {_MAY_GO} ORDER BY idle_since LIMIT $3"
 _CONDEMN = f"""
     UPDATE media m SET state = 'condemned' WHERE {_MAY_GO} AND user_id = $3 AND media_id = $4
     AND NOT EXISTS (SELECT FROM me_images i WHERE i.user_id = $3 AND i.media_id = $4)
@@ -97,13 +96,6 @@ class MediaTables:
             return None
         sizes = (row["size_bytes"], row["width"], row["height"])
         return RenditionRecord(Rendition(row["rendition"]), MediaType(row["content_type"]), *sizes)
-
-    async def stale_media(
-        self, pending_before: datetime, unclaimed_before: datetime, limit: int
-    ) -> list[tuple[UserId, MediaId]]:
-        """See Store."""
-        rows = await self._db.fetch(_STALE, pending_before, unclaimed_before, limit)
-        return [(row["user_id"], row["media_id"]) for row in rows]
 
     async def condemn_media(
         self, user_id: UserId, media_id: MediaId, pending_before: datetime, unclaimed_before: datetime

@@ -6,7 +6,7 @@ from importlib import resources
 
 import asyncpg
 
-from service.adapters.postgres.database import Executor, away_is_unavailable
+from service.adapters.postgres.database import Executor, UnknownSchema, away_is_unavailable
 
 _LOCK_KEY = 0x6D65_696D
 """The advisory lock that lets one migration run at a time: "meim" in ASCII."""
@@ -16,10 +16,6 @@ _VERSIONS = """
         version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
     )
 """
-
-
-class UnknownSchema(Exception):
-    """The database's schema is not the one that this server was built for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +73,7 @@ async def require_known_schema(db: Executor) -> None:
     """Raise UnknownSchema unless the database stands exactly at the newest migration."""
     try:
         current = await _version(db)
-    except asyncpg.UndefinedTableError:
+    except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
         raise UnknownSchema from None
     if current != len(migrations()):
         raise UnknownSchema

@@ -1,21 +1,15 @@
 """The table ``requests``: answers kept for retries."""
 
-from datetime import datetime
-
-from service.adapters.postgres.database import Executor
+from service.adapters.postgres.database import Executor, as_user
 from service.domain.model import RequestId, UserId
 from service.ports.records import RequestRecord
 
-_FIND = """
-    SELECT request_id, content_digest, sealed_answer, created_at FROM requests WHERE user_id = $1 AND request_id = $2
-"""
+_FIND = as_user("""
+    SELECT request_id, content_digest, sealed_answer, created_at FROM requests r
+    WHERE r.user_id = me.user_id AND request_id = $2
+""")
 _ADD = """
     INSERT INTO requests (user_id, request_id, content_digest, sealed_answer, created_at) VALUES ($1, $2, $3, $4, $5)
-"""
-_FORGET = """
-    DELETE FROM requests WHERE (user_id, request_id) IN (
-        SELECT user_id, request_id FROM requests WHERE created_at < $1 ORDER BY created_at LIMIT $2
-    )
 """
 
 
@@ -34,8 +28,3 @@ class Requests:
         """See Transaction."""
         kept = (request.request_id, request.content_digest, request.sealed_answer, request.created_at)
         await self._db.execute(_ADD, user_id, *kept)
-
-    async def forget_requests(self, before: datetime, limit: int) -> int:
-        """See Store."""
-        tag = await self._db.execute(_FORGET, before, limit)
-        return int(tag.rpartition(" ")[2])

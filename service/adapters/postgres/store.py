@@ -3,30 +3,34 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from service.adapters.postgres.database import Database, away_is_unavailable
+from service.adapters.postgres.database import Database
+from service.adapters.postgres.events import Events
+from service.adapters.postgres.everybody import Everybody
+from service.adapters.postgres.ledger import Ledger
 from service.adapters.postgres.me_images import MeImages
 from service.adapters.postgres.media import MediaTables
 from service.adapters.postgres.requests import Requests
+from service.adapters.postgres.slots import Slots
 from service.adapters.postgres.users import Users
+from service.domain.model import UserId
 
 
-class PostgresTransaction(Users, MediaTables, MeImages, Requests):
+class PostgresTransaction(Users, MediaTables, MeImages, Slots, Requests, Ledger, Events):
     """Port Transaction over one connection."""
 
 
-class PostgresStore(Users, MediaTables, MeImages, Requests):
+class PostgresStore(Users, MediaTables, MeImages, Requests, Ledger, Events, Everybody):
     """Port Store."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        self._database = database
+        Users.__init__(self, database)
+        Everybody.__init__(self, database)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+    async def transaction(self, user_id: UserId) -> AsyncIterator[PostgresTransaction]:
         """See Store."""
-        with away_is_unavailable():
-            async with self._database.connection() as connection, connection.transaction():
-                yield PostgresTransaction(connection)
+        async with self._database.transaction(user_id) as connection:
+            yield PostgresTransaction(connection)
 
     async def ping(self) -> None:
         """See Store."""

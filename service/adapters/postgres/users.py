@@ -1,9 +1,9 @@
-"""The table ``users``: the lock, the revision and the wrapped key."""
+"""The table ``users``: the lock, the revision, the wrapped key and the panic switch."""
 
 from datetime import datetime
 
-from service.adapters.postgres.database import Executor
-from service.domain.model import UserId
+from service.adapters.postgres.database import Executor, as_user
+from service.domain.model import AiSettings, UserId
 from service.ports.records import LockedUser
 from service.ports.sealing import WrappedKey
 
@@ -13,7 +13,9 @@ _LOCK = """
     RETURNING revision, wrapped_key
 """
 _LOCK_KNOWN = "UPDATE users SET revision = revision + 1 WHERE user_id = $1 RETURNING revision, wrapped_key"
-_KEY = "SELECT wrapped_key FROM users WHERE user_id = $1"
+_KEY = as_user("SELECT wrapped_key FROM users u WHERE u.user_id = me.user_id")
+_SETTINGS = as_user("SELECT references_enabled, ai_settings_at FROM users u WHERE u.user_id = me.user_id")
+_SWITCH = "UPDATE users SET references_enabled = $2, ai_settings_at = $3 WHERE user_id = $1"
 
 
 class Users:
@@ -37,3 +39,12 @@ class Users:
         """See Store."""
         row = await self._db.fetchrow(_KEY, user_id)
         return WrappedKey(row["wrapped_key"]) if row else None
+
+    async def ai_settings(self, user_id: UserId) -> AiSettings:
+        """See Store."""
+        row = await self._db.fetchrow(_SETTINGS, user_id)
+        return AiSettings(row["references_enabled"], row["ai_settings_at"]) if row else AiSettings()
+
+    async def switch_references(self, user_id: UserId, settings: AiSettings) -> None:
+        """See Transaction."""
+        await self._db.execute(_SWITCH, user_id, settings.references_enabled, settings.updated_at)

@@ -1,0 +1,42 @@
+"""The table ``primary_slots``: at most one holder of each slot, by primary key."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from service.adapters.postgres.database import Executor
+from service.domain.model import MeImageId, Slot, UserId
+from service.ports.records import LockedUser
+
+_HOLDERS = "SELECT slot, me_image_id FROM primary_slots WHERE user_id = $1"
+_TOUCH = """
+    UPDATE me_images SET revision = $2, updated_at = $3 WHERE user_id = $1 AND me_image_id = ANY ($4::uuid[])
+"""
+_CLAIM = """
+    INSERT INTO primary_slots (user_id, slot, me_image_id) SELECT $1, slot, $3 FROM unnest($2::text[]) AS slot
+    ON CONFLICT (user_id, slot) DO UPDATE SET me_image_id = excluded.me_image_id
+"""
+_LEAVE = "DELETE FROM primary_slots WHERE user_id = $1 AND slot = ANY ($2::text[])"
+
+
+class Slots:
+    """Statements on ``primary_slots``."""
+
+    def __init__(self, db: Executor) -> None:
+        self._db = db
+
+    async def holders(self, user_id: UserId) -> dict[Slot, MeImageId]:
+        """See Transaction."""
+        rows = await self._db.fetch(_HOLDERS, user_id)
+        return {Slot(row["slot"]): row["me_image_id"] for row in rows}
+
+    async def claim_slots(self, user_id: UserId, slots: Sequence[Slot], me_image_id: MeImageId) -> None:
+        """See Transaction."""
+        await self._db.execute(_CLAIM, user_id, slots, me_image_id)
+
+    async def empty_slots(self, user_id: UserId, slots: Sequence[Slot]) -> None:
+        """See Transaction."""
+        await self._db.execute(_LEAVE, user_id, slots)
+
+    async def touch(self, user: LockedUser, me_image_ids: Sequence[MeImageId], at: datetime) -> None:
+        """See Transaction."""
+        await self._db.execute(_TOUCH, user.user_id, user.revision, at, me_image_ids)
