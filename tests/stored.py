@@ -10,7 +10,7 @@ from service.domain.objects import PREFIX
 
 _OF_USER = {
     table: f"SELECT count(*) FROM {table} WHERE user_id = $1"  # noqa: S608 # the names stand below
-    for table in ("users", "media", "renditions", "me_images", "primary_slots", "requests")
+    for table in ("users", "media", "renditions", "me_images", "primary_slots", "requests", "ledger", "events")
 }
 
 

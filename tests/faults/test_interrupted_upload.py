@@ -11,10 +11,11 @@ import pytest
 from service.adapters.postgres.database import Database
 from service.adapters.postgres.store import PostgresStore
 from service.config import Settings
+from service.domain.callers import UPKEEP
 from service.domain.errors import StorageUnavailable
 from service.domain.model import Kind, NewMeImage, RequestId, Usage, UserId
 from service.usecases.receive import Photo, UploadHeader
-from service.usecases.upload import upload
+from service.usecases.upload import Upload, store_upload
 from service.usecases.world import World
 from tests import pictures
 from tests.conftest import Served
@@ -68,7 +69,7 @@ async def test_the_object_store_goes_away(
     alice: Person, served: Served, stored: Stored, header: UploadHeader, hooks: dict[str, Hook]
 ) -> None:
     with pytest.raises(StorageUnavailable):
-        await upload(breaking(served, **hooks), header, PHOTO)
+        await store_upload(breaking(served, **hooks), Upload(UPKEEP, header, PHOTO))
     await assert_swept_and_retryable(alice, served, stored, str(header.request_id))
 
 
@@ -81,7 +82,7 @@ async def test_the_call_is_cancelled_between_the_objects_and_the_row(
         reached.set()
         await asyncio.Event().wait()
 
-    call = asyncio.create_task(upload(breaking(served, after_put=stay), header, PHOTO))
+    call = asyncio.create_task(store_upload(breaking(served, after_put=stay), Upload(UPKEEP, header, PHOTO)))
     await reached.wait()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -101,7 +102,7 @@ async def test_the_database_goes_away_between_the_objects_and_the_row(
 
             world = replace(breaking(served, after_put=cut), store=PostgresStore(database))
             with pytest.raises(StorageUnavailable):
-                await upload(world, header, PHOTO)
+                await store_upload(world, Upload(UPKEEP, header, PHOTO))
     await assert_swept_and_retryable(alice, served, stored, str(header.request_id))
 
 
@@ -112,7 +113,7 @@ async def test_upkeep_overtakes_an_upload_that_takes_too_long(
         await swept(served, after=timedelta(hours=2))
 
     with pytest.raises(StorageUnavailable):
-        await upload(breaking(served, before_put=sweep), header, PHOTO)
+        await store_upload(breaking(served, before_put=sweep), Upload(UPKEEP, header, PHOTO))
     assert await stored.media_states(alice.user_id) == []
     answer = await alice.upload(CONTENT, face("label"), request_id=str(header.request_id))
     assert (await alice.download(answer.me_image.me_image_id))[1] == CONTENT

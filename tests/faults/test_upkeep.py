@@ -41,7 +41,7 @@ async def test_claimed_media_stays_for_ever(alice: Person, served: Served, store
     at_once = (await alice.upload(pictures.png(), face("claimed"))).me_image
     before = await stored.rows(alice.user_id)
     await swept(served, after=3650 * DAY)
-    assert await stored.rows(alice.user_id) == before
+    assert await stored.rows(alice.user_id) == {name: count for name, count in before.items() if name != "events"}
     for me_image, photo in ((made, PHOTO), (at_once, pictures.png())):
         assert (await alice.download(me_image.me_image_id))[1] == photo
 
@@ -121,4 +121,4 @@ async def test_the_command_says_what_it_did(
     await swept(served, after=DAY + MINUTE)
     await stored.age_media((await alice.upload(PHOTO)).media.media_id, "25 hours")
     assert await command.upkeep(served.settings) == 0
-    assert "removed 1 unused media with 2 objects, and 0 answers kept for retries\n" in capsys.readouterr().out
+    assert "1 unused media with 2 objects, 0 answers kept for retries," in capsys.readouterr().out

@@ -11,13 +11,13 @@ import pytest
 from pydantic import SecretStr
 
 from service.adapters.postgres import migrate as module
-from service.adapters.postgres.database import Database
-from service.adapters.postgres.migrate import Migration, UnknownSchema, migrate, migrations, require_known_schema
+from service.adapters.postgres.database import Database, UnknownSchema
+from service.adapters.postgres.migrate import Migration, migrate, migrations, require_known_schema
 from service.config import Settings
 from service.domain.errors import StorageUnavailable
 from service.wiring import open_world
 from tests.dev_process import ended, service
-from tests.integration.test_serve import variables
+from tests.serve_process import variables
 
 Columns = set[tuple[str, str, str, str]]
 
@@ -134,6 +134,23 @@ async def test_a_server_refuses_a_database_without_schema(url: str, settings: Se
     with pytest.raises(UnknownSchema):
         async with open_world(settings.model_copy(update={"database_url": SecretStr(url)})):
             pass
+
+
+async def test_a_server_refuses_a_database_without_its_role(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    await migrate(url)
+    for name in ("nobody_of_that_name", "no such role"):
+        with monkeypatch.context() as patched:
+            patched.setattr("service.adapters.postgres.database.APPLICATION_ROLE", name)
+            with pytest.raises(UnknownSchema):
+                await require(url)
+
+
+async def test_a_server_refuses_a_schema_that_knows_no_roles(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "migrations", lambda: migrations()[:1])
+        await migrate(url)
+    with pytest.raises(UnknownSchema):
+        await require(url)
 
 
 async def test_a_database_that_does_not_answer_is_unavailable() -> None:

@@ -2,57 +2,18 @@
 
 import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import grpc
-import psutil
 import pytest
 
 from service.config import Settings
 from tests.dev_process import ended, service
 from tests.people import face, new_user_id, person
 from tests.pictures import jpeg
+from tests.serve_process import free_port, serving, variables, workers_of
 from tests.tokens import Issuer
 from tests.waiting import until
-
-
-def variables(settings: Settings) -> dict[str, str]:
-    """Return settings as the variables that make them."""
-    plain = settings.model_dump()
-    secret = {name: getattr(settings, name).get_secret_value() for name in plain if name in _SECRETS}
-    return {f"ME_IMAGES_{name.upper()}": str(value) for name, value in (plain | secret).items()}
-
-
-_SECRETS = {"database_url", "s3_access_key", "s3_secret_key"}
-
-
-def free_port() -> int:
-    with socket.socket() as asking:
-        asking.bind(("127.0.0.1", 0))
-        port: int = asking.getsockname()[1]
-        return port
-
-
-@asynccontextmanager
-async def serving(settings: Settings, folder: Path, *, workers: int) -> AsyncIterator[tuple[psutil.Process, str]]:
-    """Run a server process until the block ends; give it and its address, once it is healthy."""
-    address = f"127.0.0.1:{free_port()}"
-    own = variables(settings.model_copy(update={"address": address, "workers": workers}))
-    process = await service("serve", folder=folder, **own)
-    try:
-
-        async def healthy() -> bool:
-            probe = await service("health", folder=folder, ME_IMAGES_ADDRESS=address)
-            return (await ended(probe))[0] == 0
-
-        await until(healthy, 60)
-        yield psutil.Process(process.pid), address
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-        await process.communicate()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -68,13 +29,6 @@ async def test_it_answers_and_sigterm_ends_it_cleanly(
             assert (await me.get(created.me_image.me_image_id)).label == "here"
         server.send_signal(signal.SIGTERM)
         await until(lambda: not any(process.is_running() and process.status() != "zombie" for process in processes))
-
-
-def workers_of(server: psutil.Process) -> list[psutil.Process]:
-    """A worker that has ended, and one that is only being started, have no such command line."""
-    with suppress(psutil.NoSuchProcess):
-        return [child for child in server.children() if "serve" in child.cmdline()]
-    return []
 
 
 async def test_a_worker_that_is_killed_is_replaced(settings: Settings, tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import TypeAlias
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from service.adapters.postgres.database import Database
@@ -19,6 +21,7 @@ from service.ports.store import Transaction
 from tests.people import new_user_id
 from tests.waiting import until
 
+Looking: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 KEY = WrappedKey(b"wrapped")
 
@@ -48,7 +51,7 @@ async def ready_media(tx: Transaction, user: UserId) -> MediaId:
 
 
 async def test_a_clean_exit_commits(store: PostgresStore, user: UserId) -> None:
-    async with store.transaction() as tx:
+    async with store.transaction(user) as tx:
         assert (await tx.lock_user(user, KEY, AT)).revision == 1
         await tx.add_request(user, RequestRecord(RequestId(uuid4()), b"digest", b"sealed", AT))
     assert await store.user_key(user) == KEY
@@ -56,7 +59,7 @@ async def test_a_clean_exit_commits(store: PostgresStore, user: UserId) -> None:
 
 async def broken_off(store: PostgresStore, user: UserId, request_id: RequestId, raised: type[BaseException]) -> None:
     """Do much in a transaction, then end it by an exception."""
-    async with store.transaction() as tx:
+    async with store.transaction(user) as tx:
         await tx.lock_user(user, KEY, AT)
         await tx.add_request(user, RequestRecord(request_id, b"digest", b"sealed", AT))
         await ready_media(tx, user)
@@ -74,44 +77,45 @@ async def test_any_other_exit_rolls_back(store: PostgresStore, user: UserId, rai
     await asyncio.gather(*(store.ping() for _ in range(8)))
 
 
-async def test_mutations_of_a_user_wait_for_each_other(store: PostgresStore, user: UserId) -> None:
+async def test_mutations_of_a_user_wait_for_each_other(store: PostgresStore, user: UserId, database: Looking) -> None:
     order: list[str] = []
 
     async def second() -> None:
-        async with store.transaction() as tx:
+        async with store.transaction(user) as tx:
             locked = await tx.lock_known_user(user)
             assert locked is not None
             order.append(f"second at {locked.revision}")
 
-    async with store.transaction() as tx:
+    async with store.transaction(user) as tx:
         await tx.lock_user(user, KEY, AT)
-    async with store.transaction() as tx:
+    async with store.transaction(user) as tx:
         await tx.lock_user(user, KEY, AT)
         waiting = asyncio.create_task(second())
-        await _is_blocked(store)
+        await _is_blocked(database)
         order.append("first")
     await waiting
     assert order == ["first", "second at 3"]
 
 
-async def _is_blocked(store: PostgresStore) -> None:
+async def _is_blocked(database: Looking) -> None:
     async def blocked() -> bool:
-        row = await store._database.fetchrow("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        row = await database.fetchrow("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
         return row is not None
 
     await until(blocked)
 
 
 async def test_users_do_not_wait_for_each_other(store: PostgresStore, user: UserId) -> None:
-    async with asyncio.timeout(5), store.transaction() as tx:
+    async with asyncio.timeout(5), store.transaction(user) as tx:
         await tx.lock_user(user, KEY, AT)
-        async with store.transaction() as other:
-            assert (await other.lock_user(UserId(new_user_id()), KEY, AT)).revision == 1
+        stranger = UserId(new_user_id())
+        async with store.transaction(stranger) as other:
+            assert (await other.lock_user(stranger, KEY, AT)).revision == 1
 
 
 async def test_new_users_who_arrive_at_once_get_one_key(store: PostgresStore, user: UserId) -> None:
     async def arrive(number: int) -> tuple[int, bytes]:
-        async with store.transaction() as tx:
+        async with store.transaction(user) as tx:
             locked = await tx.lock_user(user, WrappedKey(b"key %d" % number), AT)
             return locked.revision, locked.wrapped_key.blob
 
@@ -121,21 +125,21 @@ async def test_new_users_who_arrive_at_once_get_one_key(store: PostgresStore, us
 
 
 async def test_concurrent_claims_of_a_slot_end_in_one_holder_without_deadlock(
-    store: PostgresStore, user: UserId
+    store: PostgresStore, user: UserId, database: Looking
 ) -> None:
-    async with store.transaction() as tx:
+    async with store.transaction(user) as tx:
         await tx.lock_user(user, KEY, AT)
         media_id = await ready_media(tx, user)
 
     async def claim() -> None:
-        async with store.transaction() as tx:
+        async with store.transaction(user) as tx:
             locked = await tx.lock_known_user(user)
             assert locked is not None
             new = NewMeImageRecord(MeImageId(uuid4()), media_id, Kind.FACE, Usage(), b"sealed", AT)
             await tx.add_me_image(locked, new)
-            await tx.claim_slots(locked, list(Slot), new.me_image_id, AT)
+            await tx.claim_slots(user, list(Slot), new.me_image_id)
 
     await asyncio.gather(*(claim() for _ in range(50)))
-    row = await store._database.fetchrow("SELECT count(*) AS n FROM primary_slots WHERE user_id = $1", user)
+    row = await database.fetchrow("SELECT count(*) AS n FROM primary_slots WHERE user_id = $1", user)
     assert row is not None
     assert row["n"] == len(Slot)

@@ -35,7 +35,7 @@ async def test_a_session_that_the_database_ends_is_unavailable_and_then_replaced
     store: PostgresStore, user: UserId, database: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     async def ended() -> None:
-        async with store.transaction() as tx:
+        async with store.transaction(user) as tx:
             await tx.lock_user(user, KEY, AT)
             await database.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -57,11 +57,11 @@ async def test_a_statement_that_takes_too_long_is_unavailable(
         with monkeypatch.context() as patched:
             patched.setattr("service.adapters.postgres.database.STATEMENT_SECONDS", 0.5)
             hasty = PostgresStore(await stack.enter_async_context(Database.connect(url, connections=1)))
-        tx = await stack.enter_async_context(store.transaction())
+        tx = await stack.enter_async_context(store.transaction(user))
         await tx.lock_user(user, KEY, AT)
 
         async def lock_too() -> None:
-            async with hasty.transaction() as other:
+            async with hasty.transaction(user) as other:
                 await other.lock_user(user, KEY, AT)
 
         with pytest.raises(StorageUnavailable):

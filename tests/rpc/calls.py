@@ -1,9 +1,13 @@
 """Every RPC as a function of who calls and what the call names, for tests that go through all of them."""
 
 import uuid
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
+import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
+from meimage.v1 import me_image_pb2 as pb
 from meimage.v1 import me_image_service_pb2 as rpc
 
 from service.domain.callers import Scope
@@ -12,6 +16,7 @@ from tests import pictures
 from tests.people import Metadata, Person, Refusal, face, new_user_id, upload_messages
 
 Call = Awaitable[object] | AsyncIterable[object]
+Watching: TypeAlias = "grpc.aio.UnaryStreamCall[rpc.WatchMeImagesRequest, rpc.WatchMeImagesResponse]"
 
 
 @dataclass(frozen=True)
@@ -67,25 +72,62 @@ def _create(who: Person, to: Target) -> Call:
     return who.stub.CreateMeImage(request, metadata=who.metadata)
 
 
-def _get(who: Person, to: Target) -> Call:
-    request = rpc.GetMeImageRequest(user_id=to.user_id, me_image_id=to.me_image_id)
-    return who.stub.GetMeImage(request, metadata=who.metadata)
+def _watch(who: Person, to: Target) -> Call:
+    request = rpc.WatchMeImagesRequest(user_id=to.user_id)
+    return _first(who.stub.WatchMeImages(request, metadata=who.metadata))
 
 
-def _list(who: Person, to: Target) -> Call:
-    return who.stub.ListMeImages(rpc.ListMeImagesRequest(user_id=to.user_id), metadata=who.metadata)
+async def _first(call: Watching) -> AsyncIterator[object]:
+    """Of a stream without end, the first answer is enough; nothing of it is left behind."""
+    try:
+        async for answer in call:
+            yield answer
+            return
+    finally:
+        call.cancel()
 
 
-def _download(who: Person, to: Target) -> Call:
-    request = rpc.DownloadMeImageRequest(user_id=to.user_id, me_image_id=to.me_image_id)
-    return who.stub.DownloadMeImage(request, metadata=who.metadata)
+def _plain(name: str, **fields: object) -> Callable[[Person, Target], Call]:
+    """Return a call that is one message with these fields beside the user."""
+
+    def call(who: Person, to: Target) -> Call:
+        request = getattr(rpc, f"{name}Request")(user_id=to.user_id, **fields)
+        if "me_image_id" in request.DESCRIPTOR.fields_by_name:
+            request.me_image_id = to.me_image_id
+        answer: Call = getattr(who.stub, name)(request, metadata=who.metadata)
+        return answer
+
+    return call
 
 
 METHODS: dict[str, Callable[[Person, Target], Call]] = {
     "UploadMeImage": _upload,
     "CreateMeImage": _create,
-    "GetMeImage": _get,
-    "ListMeImages": _list,
-    "DownloadMeImage": _download,
+    "GetMeImage": _plain("GetMeImage"),
+    "ListMeImages": _plain("ListMeImages"),
+    "DownloadMeImage": _plain("DownloadMeImage"),
+    "UpdateMeImage": _plain(
+        "UpdateMeImage", changes=rpc.MeImageChanges(label="changed"), update_mask=FieldMask(paths=["label"])
+    ),
+    "SetAiReferenceEnabled": _plain("SetAiReferenceEnabled", enabled=True),
+    "SetPrimary": _plain("SetPrimary", slot=pb.SLOT_AVATAR),
+    "ClearPrimary": _plain("ClearPrimary", slot=pb.SLOT_AVATAR),
+    "GetPrimaryMeImage": _plain("GetPrimaryMeImage", slot=pb.SLOT_AVATAR),
+    "DeleteMeImage": _plain("DeleteMeImage"),
+    "UndeleteMeImage": _plain("UndeleteMeImage"),
+    "GetAiSettings": _plain("GetAiSettings"),
+    "UpdateAiSettings": _plain("UpdateAiSettings", references_enabled=False),
+    "ListLedgerEntries": _plain("ListLedgerEntries"),
+    "ListMeImageEvents": _plain("ListMeImageEvents"),
+    "WatchMeImages": _watch,
 }
-WITH_ID = ("CreateMeImage", "GetMeImage", "DownloadMeImage")
+WITH_ID = (
+    "CreateMeImage",
+    "GetMeImage",
+    "DownloadMeImage",
+    "UpdateMeImage",
+    "SetAiReferenceEnabled",
+    "SetPrimary",
+    "DeleteMeImage",
+    "UndeleteMeImage",
+)

@@ -1,6 +1,7 @@
 """What exists, for tests of who may see it."""
 
 import pytest
+from meimage.v1 import me_image_pb2 as pb
 
 from tests import pictures
 from tests.people import Person, face
@@ -12,3 +13,9 @@ async def of_bob(bob: Person) -> Target:
     """A me-image that somebody has."""
     made = (await bob.upload(pictures.png(), face("of bob"))).me_image
     return Target(bob.user_id, made.me_image_id, made.media.media_id)
+
+
+@pytest.fixture
+async def mine(alice: Person) -> pb.MeImage:
+    """A me-image of the person whom a test is about."""
+    return (await alice.upload(pictures.png(), face("mine", "tag"))).me_image

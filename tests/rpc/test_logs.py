@@ -19,9 +19,9 @@ from meimage.v1 import me_image_service_pb2 as rpc
 from service.config import Settings
 from tests import pictures
 from tests.dev_process import environment
-from tests.integration.test_serve import variables
 from tests.people import Person, bearer, face, new_user_id, person, refused, upload_messages
 from tests.rpc.calls import Nobody
+from tests.serve_process import variables
 from tests.tokens import Issuer
 
 CANARY = "canary-4711"

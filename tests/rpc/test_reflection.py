@@ -5,6 +5,7 @@ import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from service.rpc.methods import SCOPES
 from tests.conftest import Serve, Served
 
 
@@ -30,7 +31,7 @@ async def test_it_describes_the_contract(served: Served) -> None:
     answer = await asked(served, file_containing_symbol="meimage.v1.MeImageService")
     files = [FileDescriptorProto.FromString(raw) for raw in answer.file_descriptor_response.file_descriptor_proto]
     services = {service.name: len(service.method) for file in files for service in file.service}
-    assert services == {"MeImageService": 5}
+    assert services == {"MeImageService": len(SCOPES)}
 
 
 async def test_it_knows_the_details_of_errors(served: Served) -> None:
