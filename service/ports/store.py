@@ -1,11 +1,9 @@
-"""The database: reads of one statement, and transactions as values."""
+"""The database: reads of one statement, and transactions."""
 
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from service.domain.events import Event
 from service.domain.ledger import LedgerEntry
 from service.domain.model import (
     AiSettings,
@@ -21,126 +19,13 @@ from service.ports.events import EventBatch, EventPosition
 from service.ports.records import (
     ListFilter,
     ListPosition,
-    LockedUser,
     MediaRecord,
     MeImageRecord,
-    NewMeImageRecord,
     RenditionRecord,
     RequestRecord,
 )
 from service.ports.sealing import WrappedKey
-
-
-class Transaction(Protocol):
-    """One unit of work. Every mutation first locks its user; all methods but that one need the lock."""
-
-    async def lock_user(self, user_id: UserId, fresh_key: WrappedKey, at: datetime) -> LockedUser:
-        """Lock the user and advance the revision; a user who is new gets ``fresh_key``."""
-        ...
-
-    async def lock_known_user(self, user_id: UserId) -> LockedUser | None:
-        """The same for a user who must exist already; None where there is none."""
-        ...
-
-    async def request(self, user_id: UserId, request_id: RequestId) -> RequestRecord | None:
-        """Return what was answered to this ``request_id`` before."""
-        ...
-
-    async def add_request(self, user_id: UserId, request: RequestRecord) -> None:
-        """Keep an answer for retries."""
-        ...
-
-    async def add_pending_media(
-        self,
-        user_id: UserId,
-        media: MediaRecord,
-        content_digest: bytes,
-        renditions: Sequence[RenditionRecord],
-    ) -> None:
-        """Record a media and its renditions before any of their objects is put."""
-        ...
-
-    async def mark_media_ready(self, user_id: UserId, media_id: MediaId) -> MediaRecord | None:
-        """Say that all objects are put; None when upkeep has condemned the media meanwhile."""
-        ...
-
-    async def keep_unclaimed(self, user_id: UserId, media_id: MediaId, at: datetime) -> None:
-        """Let the time of a media that no me-image uses begin anew."""
-        ...
-
-    async def media(self, user_id: UserId, media_id: MediaId) -> MediaRecord | None:
-        """Return a media that is ready."""
-        ...
-
-    async def media_of_content(self, user_id: UserId, content_digest: bytes) -> MediaRecord | None:
-        """Return the ready media with these bytes."""
-        ...
-
-    async def add_me_image(self, user: LockedUser, me_image: NewMeImageRecord) -> None:
-        """Insert a me-image with the user's revision."""
-        ...
-
-    async def me_image(self, user_id: UserId, me_image_id: MeImageId) -> tuple[WrappedKey, MeImageRecord] | None:
-        """Return a me-image, deleted or not, as this transaction sees it."""
-        ...
-
-    async def count_me_images(self, user_id: UserId) -> int:
-        """Return how many me-images the user has, deleted ones included."""
-        ...
-
-    async def change_me_image(self, user: LockedUser, me_image: MeImageRecord, at: datetime) -> None:
-        """Store kind, usage, text and deletion of a me-image, with the user's revision."""
-        ...
-
-    async def remove_me_image(self, user_id: UserId, me_image_id: MeImageId, at: datetime) -> None:
-        """Remove the row of a me-image, and condemn its media unless another me-image uses it."""
-        ...
-
-    async def holders(self, user_id: UserId) -> dict[Slot, MeImageId]:
-        """Return who holds which slot."""
-        ...
-
-    async def claim_slots(self, user_id: UserId, slots: Sequence[Slot], me_image_id: MeImageId) -> None:
-        """Make the me-image the holder of these slots."""
-        ...
-
-    async def empty_slots(self, user_id: UserId, slots: Sequence[Slot]) -> None:
-        """Let nobody hold these slots."""
-        ...
-
-    async def touch(self, user: LockedUser, me_image_ids: Sequence[MeImageId], at: datetime) -> None:
-        """Give me-images whose slots changed the user's revision."""
-        ...
-
-    async def ai_settings(self, user_id: UserId) -> AiSettings:
-        """Return the user's settings."""
-        ...
-
-    async def switch_references(self, user_id: UserId, settings: AiSettings) -> None:
-        """Store the user's settings."""
-        ...
-
-    async def last_entry(self, user_id: UserId) -> LedgerEntry | None:
-        """Return the newest entry of the user's ledger."""
-        ...
-
-    async def add_entry(self, entry: LedgerEntry) -> None:
-        """Append to the user's ledger."""
-        ...
-
-    async def add_events(self, user_id: UserId, events: Sequence[Event]) -> None:
-        """Put the events of this change, all of them at once, into the outbox."""
-        ...
-
-    async def condemn_media(
-        self, user_id: UserId, media_id: MediaId, pending_before: datetime, unclaimed_before: datetime
-    ) -> list[Rendition] | None:
-        """Put a media out of reach for good, return its renditions; None when it is in use or too young."""
-        ...
-
-    async def forget_media(self, user_id: UserId, media_id: MediaId) -> None:
-        """Remove the rows of a condemned media, once its objects are gone."""
-        ...
+from service.ports.transaction import Transaction
 
 
 class Store(Protocol):

@@ -13,7 +13,7 @@ from service.domain.ledger import Deed, LedgerKind, next_entry
 from service.domain.model import Etag, MeImage, MeImageId, RequestId, UserId
 from service.ports.outside import Ids
 from service.ports.records import LockedUser, MeImageRecord
-from service.ports.store import Transaction
+from service.ports.transaction import Transaction
 from service.usecases.answers import Retryable
 from service.usecases.sealed import UserSeals, etag_of, seals_of
 from service.usecases.world import World

@@ -17,7 +17,7 @@ from service.domain.errors import StorageUnavailable
 from service.domain.model import Kind, MediaId, MediaType, MeImageId, Rendition, RequestId, Slot, Usage, UserId
 from service.ports.records import MediaRecord, NewMeImageRecord, RenditionRecord, RequestRecord
 from service.ports.sealing import WrappedKey
-from service.ports.store import Transaction
+from service.ports.transaction import Transaction
 from tests.people import new_user_id
 from tests.waiting import until
 

@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 import asyncpg
 import structlog
 
-from service.adapters.postgres.database import APPLICATION_ROLE, away_is_unavailable
+from service.adapters.postgres.away import away_is_unavailable
+from service.adapters.postgres.database import APPLICATION_ROLE
 from service.adapters.postgres.events import CHANNEL
 from service.domain.errors import StorageUnavailable
 from service.domain.model import UserId

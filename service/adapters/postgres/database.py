@@ -1,13 +1,14 @@
-"""The connection pool, and the one place where a driver's failure becomes StorageUnavailable."""
+"""The connection pool, and whose rows a connection sees."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import NoReturn, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import asyncpg
 
-from service.domain.errors import Overloaded, StorageUnavailable
+from service.adapters.postgres.away import AWAY, away_is_unavailable, raise_unavailable
+from service.domain.errors import Overloaded
 from service.domain.model import UserId
 
 Row: TypeAlias = asyncpg.Record
@@ -19,15 +20,6 @@ APPLICATION_ROLE = "me_images_app"
 
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
-
-_AWAY = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.LockNotAvailableError,
-)
 
 
 class UnknownSchema(Exception):
@@ -162,7 +154,7 @@ class Database:
                 return await statement(connection)
             finally:
                 await self._pool.release(connection, timeout=ACQUIRE_SECONDS)
-        except _AWAY as error:
+        except AWAY as error:
             raise_unavailable(error)
 
 
@@ -178,24 +170,8 @@ def as_user(query: str) -> str:
 
 
 @contextmanager
-def away_is_unavailable() -> Iterator[None]:
-    """Turn what the driver raises when the database is away or too slow into StorageUnavailable."""
-    try:
-        yield
-    except _AWAY as error:
-        raise_unavailable(error)
-
-
-@contextmanager
 def _role_is_schema() -> Iterator[None]:
     try:
         yield
     except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError):
         raise UnknownSchema from None
-
-
-def raise_unavailable(error: Exception) -> NoReturn:
-    """Raise what a driver's failure is to callers; a ValueError is a fault of ours: arguments that cannot be right."""
-    if isinstance(error, ValueError):
-        raise error
-    raise StorageUnavailable from error

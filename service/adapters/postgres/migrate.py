@@ -6,7 +6,8 @@ from importlib import resources
 
 import asyncpg
 
-from service.adapters.postgres.database import Executor, UnknownSchema, away_is_unavailable
+from service.adapters.postgres.away import away_is_unavailable
+from service.adapters.postgres.database import Executor, UnknownSchema
 
 _LOCK_KEY = 0x6D65_696D
 """The advisory lock that lets one migration run at a time: "meim" in ASCII."""
