@@ -1,4 +1,4 @@
-"""The command line: ``python -m tests.bench [--quick] [--json FILE] [BENCH ...]``."""
+"""The command line: ``python -m tests.bench [--quick] [--rows N] [--json FILE] [BENCH ...]``."""
 
 import argparse
 import asyncio
@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import grpc
@@ -20,9 +20,12 @@ from tests.bench.helper import HelperEndedError
 from tests.bench.load import WrongAnswersError
 from tests.bench.memory import memory
 from tests.bench.pace import FULL, QUICK, Pace
+from tests.bench.rules import rules
+from tests.bench.scale import SMALL, scale
 from tests.bench.stage import Stage, staged
 from tests.bench.table import as_json, table
 from tests.bench.upload import upload
+from tests.bench.watch import watch
 
 BENCHES: Mapping[str, Callable[[Stage, Pace], Awaitable[Report]]] = {
     "get": get,
@@ -31,6 +34,9 @@ BENCHES: Mapping[str, Callable[[Stage, Pace], Awaitable[Report]]] = {
     "upload": upload,
     "download": download,
     "memory": memory,
+    "rules": rules,
+    "watch": watch,
+    "scale": scale,
 }
 
 
@@ -38,6 +44,7 @@ def main() -> None:
     """Run what was asked for, print the table. Ctrl-C stops everything that was started."""
     arguments = _arguments()
     pace = QUICK if arguments.quick else FULL
+    pace = replace(pace, rows=arguments.rows or pace.rows)
     try:
         reports, failed = asyncio.run(_run(arguments.benches or list(BENCHES), pace))
     except KeyboardInterrupt:
@@ -83,11 +90,14 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("benches", nargs="*", metavar="BENCH", help=f"some of: {', '.join(BENCHES)}; left out: all")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: a glance, not a proof")
+    parser.add_argument("--rows", type=int, metavar="N", help="me-images in the larger tables of scale, 10,000 or more")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round of every figure there, too")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.benches if name not in BENCHES]
     if unknown:
         parser.error(f"no such bench: {', '.join(unknown)}")
+    if arguments.rows is not None and arguments.rows < SMALL:
+        parser.error(f"--rows is {SMALL} or more")
     return arguments
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Pace:
     """The measure of a run. Every round is one of the service and one of its ceiling, in turns.
 
-    ``seconds`` of unary load for each side of a round; then calls, uploads and downloads for each.
+    ``seconds`` of unary load for each side of a round; then calls, uploads and downloads for each; changes that are
+    watched; calls on tables of ``rows`` me-images.
     """
 
     rounds: int
@@ -16,7 +17,30 @@ class Pace:
     uploads: int
     downloads: int
     memory_rounds: int
+    watched: int
+    read_calls: int
+    rows: int
 
 
-FULL = Pace(rounds=7, seconds=3.0, latency_calls=1500, uploads=8, downloads=40, memory_rounds=5)
-QUICK = Pace(rounds=5, seconds=0.7, latency_calls=300, uploads=3, downloads=15, memory_rounds=1)
+FULL = Pace(
+    rounds=7,
+    seconds=3.0,
+    latency_calls=1500,
+    uploads=8,
+    downloads=40,
+    memory_rounds=5,
+    watched=300,
+    read_calls=4000,
+    rows=1_000_000,
+)
+QUICK = Pace(
+    rounds=5,
+    seconds=0.7,
+    latency_calls=300,
+    uploads=3,
+    downloads=15,
+    memory_rounds=1,
+    watched=100,
+    read_calls=1000,
+    rows=100_000,
+)

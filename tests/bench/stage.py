@@ -65,6 +65,11 @@ class Stage:
         user_id = new_user_id()
         return Somebody(user_id, self.issuer.user(user_id, exp=int(time.time()) + TOKEN_SECONDS))
 
+    def backend(self) -> str:
+        """Return the token of a service that may do everything for everybody."""
+        scopes = ("me_images.read", "me_images.write", "me_images.watch", "me_images.on_behalf")
+        return self.issuer.service(*scopes, exp=int(time.time()) + TOKEN_SECONDS)
+
     def ceiling_settings(self) -> dict[str, str]:
         """Return where the stores are, as the ceilings' processes want to know it."""
         return {
