@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import asyncpg
 import uvloop
 
-from service.adapters.postgres.database import APPLICATION_ROLE
+from service.adapters.postgres.database import APPLICATION_ROLE, Executor
 from service.adapters.postgres.events import _ADD as ADD_EVENTS
 from service.adapters.postgres.events import _NOTIFY as NOTIFY
 from service.adapters.postgres.ledger import _ADD as ADD_ENTRY
@@ -45,15 +45,15 @@ class _Changes:
         user_id, holder, former = someone[0], someone[1 + turn % 2], someone[2 - turn % 2]
         async with self._pool.acquire() as db:
             await db.execute(_begin(user_id))
-            user, at = await db.fetchrow(LOCK_KNOWN, user_id), datetime.now(UTC)
-            await db.fetchrow(FIND, user_id, holder)
+            revision, at = (await _one(db, LOCK_KNOWN, user_id))["revision"], datetime.now(UTC)
+            await _one(db, FIND, user_id, holder)
             await db.fetch(HOLDERS, user_id)
             await db.fetch(HOLDERS, user_id)
             await db.execute(CLAIM, user_id, ["AVATAR"], holder)
-            await db.execute(TOUCH, user_id, user["revision"], at, [holder, former] if turn else [holder])
-            await db.fetchrow(FIND, user_id, holder)
+            await db.execute(TOUCH, user_id, revision, at, [holder, former] if turn else [holder])
+            await _one(db, FIND, user_id, holder)
             fact = f'{{"slot":"AVATAR","previous":"{former}","holder":"{holder}"}}'
-            event = ([uuid.uuid4()], [user["revision"]], [at], [_CALLER], [holder], ["MeImagePrimaryChanged"], [fact])
+            event = ([uuid.uuid4()], [revision], [at], [_CALLER], [holder], ["MeImagePrimaryChanged"], [fact])
             await db.execute(ADD_EVENTS, [user_id], [0], *event)
             await db.execute(NOTIFY, user_id)
             await db.execute("COMMIT")
@@ -64,20 +64,27 @@ class _Changes:
         kind, fact = "CONSENT_GIVEN" if enabled else "CONSENT_WITHDRAWN", f'{{"enabled":{str(enabled).lower()}}}'
         async with self._pool.acquire() as db:
             await db.execute(_begin(user_id))
-            user, at = await db.fetchrow(LOCK_KNOWN, user_id), datetime.now(UTC)
-            row = await db.fetchrow(FIND, user_id, me_image_id)
-            changed = (row["kind"], enabled, row["show_in_profile"], row["sealed_text"], None, None, user["revision"])
+            revision, at = (await _one(db, LOCK_KNOWN, user_id))["revision"], datetime.now(UTC)
+            row = await _one(db, FIND, user_id, me_image_id)
+            changed = (row["kind"], enabled, row["show_in_profile"], row["sealed_text"], None, None, revision)
             await db.execute(CHANGE, user_id, me_image_id, *changed, at)
             last = await db.fetchrow(LAST_ENTRY, user_id)
             sequence = last["sequence"] + 1 if last else 1
             await db.execute(ADD_ENTRY, user_id, sequence, kind, at, _CALLER, me_image_id, _HASH, _HASH)
-            await db.fetchrow(FIND, user_id, me_image_id)
+            await _one(db, FIND, user_id, me_image_id)
             toggled = "MeImageAiReferenceToggled"
-            event = ([uuid.uuid4()], [user["revision"]], [at], [_CALLER], [me_image_id], [toggled], [fact])
+            event = ([uuid.uuid4()], [revision], [at], [_CALLER], [me_image_id], [toggled], [fact])
             await db.execute(ADD_EVENTS, [user_id], [0], *event)
             await db.execute(NOTIFY, user_id)
             await db.execute("COMMIT")
         return True
+
+
+async def _one(db: Executor, statement: str, *values: object) -> asyncpg.Record:
+    row = await db.fetchrow(statement, *values)
+    if row is None:
+        raise LookupError(statement)
+    return row
 
 
 def _begin(user_id: str) -> str:

@@ -30,7 +30,7 @@ FULL = Pace(
     downloads=40,
     memory_rounds=5,
     watched=300,
-    read_calls=4000,
+    read_calls=2000,
     rows=1_000_000,
 )
 QUICK = Pace(

@@ -34,7 +34,8 @@ async def scale(stage: Stage, pace: Pace) -> Report:
         small = await stack.enter_async_context(_serving(stage, "small", SMALL))
         for method in METHODS:
             for side in (large, small):
-                await _called(client, method, side, CALLED * ME_IMAGES)
+                await _called(client, "ListMeImages", side, CALLED)
+                await _called(client, method, side, pace.read_calls)
             pairs = [
                 (
                     await _called(client, method, large, pace.read_calls),

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 
 import grpc
 from meimage.v1 import me_image_service_pb2 as pb
@@ -37,7 +38,7 @@ class _Watcher:
                 self._news.set()
 
     async def at(self, revision: int) -> float:
-        """Return when the event of a revision came."""
+        """Return when the event of a revision came. Raises TimeoutError."""
         async with asyncio.timeout(LIMIT_SECONDS):
             while revision not in self.seen:
                 self._news.clear()
@@ -50,34 +51,49 @@ async def watch(stage: Stage, pace: Pace) -> Report:
     crowd = Crowd("watch", 1, 1)
     await seed(stage.stores.database_url, stage.folder / "kek", crowd)
     delays: dict[str, list[list[float]]] = {name: [] for name in WATCHERS}
-    async with stage.server("watch") as server, asyncio.TaskGroup() as group:
-        async with grpc.aio.insecure_channel(server.address) as channel:
-            backend = person(channel, stage.backend(), crowd.user_id(0))
-            watchers = {name: _Watcher() for name in WATCHERS}
-            targets = zip(watchers.values(), (backend.user_id, ""), strict=True)
-            tasks = [group.create_task(watcher.watch(backend, user_id)) for watcher, user_id in targets]
-            await asyncio.gather(*(asyncio.wait_for(each.ready.wait(), LIMIT_SECONDS) for each in watchers.values()))
-            me_image_id = str(crowd.me_image_id(0, 0))
+    async with (
+        stage.server("watch") as server,
+        grpc.aio.insecure_channel(server.address) as channel,
+    ):
+        backend, me_image_id = person(channel, stage.backend(), crowd.user_id(0)), str(crowd.me_image_id(0, 0))
+        async with _watching(backend) as watchers:
             await _round(backend, me_image_id, watchers, WARM_UP)
             for _ in range(pace.rounds):
                 found = await _round(backend, me_image_id, watchers, pace.watched)
                 for name, values in found.items():
                     delays[name].append(values)
-            for task in tasks:
-                task.cancel()
     rows = [_row(name, share, delays[name]) for name in WATCHERS for share in (0.5, 0.99)]
     notes = (
-        f"{pace.rounds} rounds of {pace.watched} SetAiReferenceEnabled, one at a time on an otherwise idle server, from "
-        "the answer being with the caller to the event being with the watcher, both in one Python process; below zero: "
-        "the event was there first",
+        f"{pace.rounds} rounds of {pace.watched} SetAiReferenceEnabled, one at a time on an otherwise idle server; "
+        "from the answer being with the caller to the event being with the watcher, both in one Python process; below "
+        "zero: the event was there first",
     )
     return Report("watch", tuple(rows), notes)
+
+
+@asynccontextmanager
+async def _watching(backend: Person) -> AsyncIterator[dict[str, _Watcher]]:
+    """Watch one user and all while the context is open. Raises WrongAnswersError where no checkpoint comes."""
+    watchers = {name: _Watcher() for name in WATCHERS}
+    targets = zip(watchers.values(), (backend.user_id, ""), strict=True)
+    tasks = [asyncio.create_task(watcher.watch(backend, user_id)) for watcher, user_id in targets]
+    try:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            for watcher in watchers.values():
+                await watcher.ready.wait()
+        yield watchers
+    except TimeoutError:
+        raise WrongAnswersError(f"a watcher was told nothing within {LIMIT_SECONDS:g} s") from None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _round(
     backend: Person, me_image_id: str, watchers: Mapping[str, _Watcher], count: int
 ) -> dict[str, list[float]]:
-    """Make an even number of changes. Delays in microseconds. Raises WrongAnswersError where an event is missing."""
+    """Make an even number of changes. Delays in microseconds. Raises TimeoutError where an event is missing."""
     found: dict[str, list[float]] = {name: [] for name in watchers}
     for number in range(count // 2 * 2):
         request = pb.SetAiReferenceEnabledRequest(
@@ -86,10 +102,7 @@ async def _round(
         changed = await backend.stub.SetAiReferenceEnabled(request, metadata=backend.metadata)
         answered = time.perf_counter()
         for name, watcher in watchers.items():
-            try:
-                found[name].append((await watcher.at(int(changed.me_image.etag)) - answered) * 1e6)
-            except TimeoutError:
-                raise WrongAnswersError(f"no event for {name} within {LIMIT_SECONDS:g} s") from None
+            found[name].append((await watcher.at(int(changed.me_image.etag)) - answered) * 1e6)
         await asyncio.sleep(PAUSE_SECONDS)
     return found
 

@@ -1,12 +1,15 @@
 """The arithmetic of the benches."""
 
 import io
+import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from tests.bench.figures import Aim, Report, Row, Series, framed, percentile, ratios
 from tests.bench.photos import NONCE_BYTES, padded, varied
+from tests.bench.seed import Crowd
 from tests.bench.table import table
 from tests.pictures import jpeg
 
@@ -58,3 +61,19 @@ def test_photos_become_as_long_as_wanted_and_still_decode(missing: int) -> None:
     with Image.open(io.BytesIO(varied(longer))) as image:
         image.load()
         assert image.size == (64, 48)
+
+
+def test_the_ids_of_a_crowd_never_meet() -> None:
+    crowd = Crowd("x", 50, 4, called_every=25)
+    places = [(number, place) for number in range(crowd.people) for place in range(crowd.me_images)]
+    ids = {crowd.media_id(*at) for at in places} | {crowd.me_image_id(*at) for at in places}
+    assert len(ids) == 2 * len(places)
+    assert len({crowd.user_id(number) for number in range(crowd.people)}) == crowd.people
+
+
+def test_clients_are_told_the_people_who_can_be_called(tmp_path: Path) -> None:
+    crowd = Crowd("x", 50, 4, called_every=25)
+    crowd.write_called(tmp_path / "called.json")
+    called = json.loads((tmp_path / "called.json").read_text("utf-8"))
+    assert [someone[0] for someone in called] == [crowd.user_id(0), crowd.user_id(25)]
+    assert called[1][1:] == [str(crowd.me_image_id(25, place)) for place in range(4)]
