@@ -7,7 +7,7 @@ from meimage.v1 import me_image_pb2 as pb
 from meimage.v1 import me_image_service_pb2 as rpc
 
 from tests import pictures
-from tests.people import Person, face, upload_messages
+from tests.people import CHUNK, Person, face, upload_messages
 
 MIB = 1024 * 1024
 UUID = "11111111-2222-3333-4444-555555555555"
@@ -111,7 +111,8 @@ UPLOADS = {
     "chunk over 1 MiB": Bad(sent("header", bytes(MIB + 1)), "UPLOAD_OUT_OF_ORDER"),
     "no message": Bad(sent(), "UPLOAD_OUT_OF_ORDER"),
     "no chunk": Bad(sent("header"), "UPLOAD_EMPTY"),
-    "11 MiB": Bad(photo(JPEG + bytes(11 * MIB)), "IMAGE_TOO_LARGE"),
+    # No further: grpcio's client loses the refusal now and then while it is still sending.
+    "one chunk over 10 MiB": Bad(photo(JPEG + bytes(10 * MIB + CHUNK - len(JPEG))), "IMAGE_TOO_LARGE"),
     "1 byte over 10 MiB": Bad(photo(JPEG + bytes(10 * MIB + 1 - len(JPEG))), "IMAGE_TOO_LARGE"),
     "announced 1 byte over 10 MiB": Bad(photo(JPEG, size_bytes=10 * MIB + 1), "IMAGE_TOO_LARGE"),
     "announced 2 GiB": Bad(photo(JPEG, size_bytes=2**31 - 1), "IMAGE_TOO_LARGE"),
