@@ -13,6 +13,7 @@ class Scope(StrEnum):
     READ = "me_images.read"
     WRITE = "me_images.write"
     WATCH = "me_images.watch"
+    RELEASE = "me_images.release"
     ON_BEHALF = "me_images.on_behalf"
 
 

@@ -191,3 +191,43 @@ class ResumeTokenExpired(MeImageError):
     """Events after the resume token are no longer kept; list everything, then watch from now."""
 
     reason = "RESUME_TOKEN_EXPIRED"
+
+
+class ConsentNotGiven(MeImageError):
+    """The person has not opted this me-image in to AI use."""
+
+    reason = "CONSENT_NOT_GIVEN"
+
+
+class AiReferencesPaused(MeImageError):
+    """The person has switched all AI use off."""
+
+    reason = "AI_REFERENCES_PAUSED"
+
+
+class TooManyReferences(MeImageError):
+    """These are more references than the generator takes in one call."""
+
+    reason = "TOO_MANY_REFERENCES"
+
+
+class UnknownGenerator(MeImageError):
+    """The registry has no such generator; ListGenerators has those that there are."""
+
+    reason = "UNKNOWN_GENERATOR"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one reference is refused; ``subject`` is its me_image_id, the name of its slot, or empty for all."""
+
+    subject: str
+    why: type[MeImageError]
+
+
+class ReferencesRefused(Exception):
+    """Some references are refused, so nothing is released. Callers are told the reason of the first."""
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        super().__init__()
+        self.refusals = tuple(refusals)

@@ -53,6 +53,9 @@ class Rendition(StrEnum):
     """A derived picture, named by format and longest side in pixels."""
 
     WEBP_320 = "webp-320"
+    PNG_1024 = "png-1024"
+    JPEG_2048 = "jpeg-2048"
+    PNG_SQUARE_1024 = "png-square-1024"
 
 
 THUMBNAIL = Rendition.WEBP_320

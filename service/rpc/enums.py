@@ -38,6 +38,9 @@ SLOTS: Mapping[int, Slot] = {int(number): slot for slot, number in SLOT_NUMBERS.
 RENDITIONS: Mapping[int, Rendition | None] = {
     pb.RENDITION_UNSPECIFIED: None,
     pb.RENDITION_WEBP_320: Rendition.WEBP_320,
+    pb.RENDITION_PNG_1024: Rendition.PNG_1024,
+    pb.RENDITION_JPEG_2048: Rendition.JPEG_2048,
+    pb.RENDITION_PNG_SQUARE_1024: Rendition.PNG_SQUARE_1024,
 }
 VIEWS: Mapping[int, bool] = {
     pb.ME_IMAGE_VIEW_UNSPECIFIED: False,

@@ -76,6 +76,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the resume token was not made for this watch."""
     ERROR_REASON_RESUME_TOKEN_EXPIRED: _ErrorReason.ValueType  # 26
     """OUT_OF_RANGE: events after the resume token are no longer kept; list everything, then watch from now."""
+    ERROR_REASON_CONSENT_NOT_GIVEN: _ErrorReason.ValueType  # 27
+    """FAILED_PRECONDITION: the person has not opted this me-image in to AI use, or has taken that back."""
+    ERROR_REASON_AI_REFERENCES_PAUSED: _ErrorReason.ValueType  # 28
+    """FAILED_PRECONDITION: the person has switched all AI use off."""
+    ERROR_REASON_TOO_MANY_REFERENCES: _ErrorReason.ValueType  # 29
+    """FAILED_PRECONDITION: more references than the generator takes in one call."""
+    ERROR_REASON_UNKNOWN_GENERATOR: _ErrorReason.ValueType  # 30
+    """INVALID_ARGUMENT: the registry has no such generator; ListGenerators has those that there are."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused. Every error carries a google.rpc.ErrorInfo whose `domain` is "meimage" and whose `reason` is the name below without
@@ -136,4 +144,12 @@ ERROR_REASON_INVALID_RESUME_TOKEN: ErrorReason.ValueType  # 25
 """INVALID_ARGUMENT: the resume token was not made for this watch."""
 ERROR_REASON_RESUME_TOKEN_EXPIRED: ErrorReason.ValueType  # 26
 """OUT_OF_RANGE: events after the resume token are no longer kept; list everything, then watch from now."""
+ERROR_REASON_CONSENT_NOT_GIVEN: ErrorReason.ValueType  # 27
+"""FAILED_PRECONDITION: the person has not opted this me-image in to AI use, or has taken that back."""
+ERROR_REASON_AI_REFERENCES_PAUSED: ErrorReason.ValueType  # 28
+"""FAILED_PRECONDITION: the person has switched all AI use off."""
+ERROR_REASON_TOO_MANY_REFERENCES: ErrorReason.ValueType  # 29
+"""FAILED_PRECONDITION: more references than the generator takes in one call."""
+ERROR_REASON_UNKNOWN_GENERATOR: ErrorReason.ValueType  # 30
+"""INVALID_ARGUMENT: the registry has no such generator; ListGenerators has those that there are."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -3,10 +3,13 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from meimage.v1 import me_image_pb2 as _me_image_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -34,6 +37,8 @@ class _LedgerKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LedgerKind
     """The person switched all AI use off."""
     LEDGER_KIND_REFERENCES_RESUMED: _LedgerKind.ValueType  # 4
     """The person switched AI use on again; opt-ins count as they stand."""
+    LEDGER_KIND_REFERENCES_RELEASED: _LedgerKind.ValueType  # 5
+    """Bytes of the person's photos were handed to a generator; `release` says which, to whom and for what."""
 
 class LedgerKind(_LedgerKind, metaclass=_LedgerKindEnumTypeWrapper):
     """What an entry of the ledger tells."""
@@ -48,7 +53,75 @@ LEDGER_KIND_REFERENCES_PAUSED: LedgerKind.ValueType  # 3
 """The person switched all AI use off."""
 LEDGER_KIND_REFERENCES_RESUMED: LedgerKind.ValueType  # 4
 """The person switched AI use on again; opt-ins count as they stand."""
+LEDGER_KIND_REFERENCES_RELEASED: LedgerKind.ValueType  # 5
+"""Bytes of the person's photos were handed to a generator; `release` says which, to whom and for what."""
 Global___LedgerKind: _TypeAlias = LedgerKind  # noqa: Y015
+
+@_typing.final
+class ReleasedImage(_message.Message):
+    """One image that was handed out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ME_IMAGE_ID_FIELD_NUMBER: _builtins.int
+    RENDITION_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    me_image_id: _builtins.str
+    """UUID of the me-image; the entry stays when the me-image is gone."""
+    rendition: _me_image_pb2.Rendition.ValueType
+    """Which rendition of it."""
+    sha256: _builtins.str
+    """SHA-256 of exactly the bytes that were handed out, 64 lower-case hexadecimal digits."""
+    def __init__(
+        self,
+        *,
+        me_image_id: _builtins.str = ...,
+        rendition: _me_image_pb2.Rendition.ValueType = ...,
+        sha256: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["me_image_id", b"me_image_id", "rendition", b"rendition", "sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleasedImage: _TypeAlias = ReleasedImage  # noqa: Y015
+
+@_typing.final
+class ReleaseRecord(_message.Message):
+    """What was handed to a generator."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RELEASE_ID_FIELD_NUMBER: _builtins.int
+    GENERATOR_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    release_id: _builtins.str
+    """UUID of the release."""
+    generator: _builtins.str
+    """The generator, as the registry named it at that time, for example "openai/gpt-image-2"."""
+    purpose: _builtins.str
+    """What the caller said that the pictures are for."""
+    @_builtins.property
+    def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReleasedImage]:
+        """The images, in the order in which they were handed out."""
+
+    def __init__(
+        self,
+        *,
+        release_id: _builtins.str = ...,
+        generator: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        images: _abc.Iterable[Global___ReleasedImage] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generator", b"generator", "images", b"images", "purpose", b"purpose", "release_id", b"release_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseRecord: _TypeAlias = ReleaseRecord  # noqa: Y015
 
 @_typing.final
 class LedgerEntry(_message.Message):
@@ -57,7 +130,8 @@ class LedgerEntry(_message.Message):
     The hash rule, version 1: `hash` = SHA-256 over the concatenation of these parts, each preceded by its length in bytes as 4 bytes
     big-endian: the text "meimage/ledger/1"; the 32 bytes of `previous_hash` (32 zero bytes for sequence 1); `user_id`; `sequence` in decimal;
     the name of `kind` without its prefix, for example "CONSENT_GIVEN"; `time` as microseconds since 1970-01-01T00:00:00Z in decimal; `caller`;
-    `me_image_id` (empty where there is none). All texts are UTF-8.
+    `me_image_id` (empty where there is none). For REFERENCES_RELEASED there follow `release_id`, `generator` and `purpose` of `release`, and for each
+    of its images `me_image_id`, the name of `rendition` as objects have it, for example "png-1024", and `sha256`. All texts are UTF-8.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -70,6 +144,7 @@ class LedgerEntry(_message.Message):
     ME_IMAGE_ID_FIELD_NUMBER: _builtins.int
     PREVIOUS_HASH_FIELD_NUMBER: _builtins.int
     HASH_FIELD_NUMBER: _builtins.int
+    RELEASE_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """The person whose ledger this is."""
     sequence: _builtins.int
@@ -79,7 +154,7 @@ class LedgerEntry(_message.Message):
     caller: _builtins.str
     """Who made the call: "user:" or "service:" and the token's subject."""
     me_image_id: _builtins.str
-    """UUID of the me-image that it is about; empty for a pause or a resumption."""
+    """UUID of the me-image that it is about; empty for a pause, a resumption or a release."""
     previous_hash: _builtins.str
     """The `hash` of the entry before, 64 lower-case hexadecimal digits; zeros for the first."""
     hash: _builtins.str
@@ -87,6 +162,10 @@ class LedgerEntry(_message.Message):
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it happened, in whole microseconds."""
+
+    @_builtins.property
+    def release(self) -> Global___ReleaseRecord:
+        """What was handed out; only for REFERENCES_RELEASED."""
 
     def __init__(
         self,
@@ -99,10 +178,11 @@ class LedgerEntry(_message.Message):
         me_image_id: _builtins.str = ...,
         previous_hash: _builtins.str = ...,
         hash: _builtins.str = ...,
+        release: Global___ReleaseRecord | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["release", b"release", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "hash", b"hash", "kind", b"kind", "me_image_id", b"me_image_id", "previous_hash", b"previous_hash", "sequence", b"sequence", "time", b"time", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "hash", b"hash", "kind", b"kind", "me_image_id", b"me_image_id", "previous_hash", b"previous_hash", "release", b"release", "sequence", b"sequence", "time", b"time", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

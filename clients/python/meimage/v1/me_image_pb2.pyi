@@ -94,6 +94,12 @@ class _RenditionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Rendition.V
     """No rendition: the original, byte for byte as it was uploaded, with all the metadata that it came with."""
     RENDITION_WEBP_320: _Rendition.ValueType  # 1
     """The thumbnail: WebP, longest side 320."""
+    RENDITION_PNG_1024: _Rendition.ValueType  # 2
+    """The default reference, "png-1024": PNG, longest side 1024, alpha laid on white."""
+    RENDITION_JPEG_2048: _Rendition.ValueType  # 3
+    """A reference with more detail, "jpeg-2048": JPEG, longest side 2048, alpha laid on white."""
+    RENDITION_PNG_SQUARE_1024: _Rendition.ValueType  # 4
+    """A reference for generators that take squares alone, "png-square-1024": the photo whole, in the middle of a white square."""
 
 class Rendition(_Rendition, metaclass=_RenditionEnumTypeWrapper):
     """A picture derived from a media: upright, without any metadata, 8-bit sRGB. Named by format and longest side in pixels;
@@ -104,6 +110,12 @@ RENDITION_UNSPECIFIED: Rendition.ValueType  # 0
 """No rendition: the original, byte for byte as it was uploaded, with all the metadata that it came with."""
 RENDITION_WEBP_320: Rendition.ValueType  # 1
 """The thumbnail: WebP, longest side 320."""
+RENDITION_PNG_1024: Rendition.ValueType  # 2
+"""The default reference, "png-1024": PNG, longest side 1024, alpha laid on white."""
+RENDITION_JPEG_2048: Rendition.ValueType  # 3
+"""A reference with more detail, "jpeg-2048": JPEG, longest side 2048, alpha laid on white."""
+RENDITION_PNG_SQUARE_1024: Rendition.ValueType  # 4
+"""A reference for generators that take squares alone, "png-square-1024": the photo whole, in the middle of a white square."""
 Global___Rendition: _TypeAlias = Rendition  # noqa: Y015
 
 class _MeImageView:

@@ -362,7 +362,7 @@ class DownloadMeImageRequest(_message.Message):
     me_image_id: _builtins.str
     """UUID of the me-image. Required."""
     rendition: _me_image_pb2.Rendition.ValueType
-    """Which rendition; left out: the original."""
+    """Which rendition, made on first need; left out: the original."""
     def __init__(
         self,
         *,
@@ -1030,22 +1030,40 @@ class ListLedgerEntriesRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    ME_IMAGE_ID_FIELD_NUMBER: _builtins.int
+    GENERATOR_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """The person. Required."""
     page_size: _builtins.int
     """How many at most: 1 to 200. Left out: 50."""
     page_token: _builtins.str
-    """The `next_page_token` of the page before."""
+    """The `next_page_token` of the page before, with the same filters."""
+    me_image_id: _builtins.str
+    """Only entries about this me-image, releases of it included; UUID, left out: all."""
+    generator: _builtins.str
+    """Only releases to this generator; left out: all."""
+    caller: _builtins.str
+    """Only entries of this caller, as entries name it; left out: all."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_ledger_pb2.LedgerKind.ValueType]:
+        """Only these kinds; left out: all."""
+
     def __init__(
         self,
         *,
         user_id: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        kinds: _abc.Iterable[_ledger_pb2.LedgerKind.ValueType] | None = ...,
+        me_image_id: _builtins.str = ...,
+        generator: _builtins.str = ...,
+        caller: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "generator", b"generator", "kinds", b"kinds", "me_image_id", b"me_image_id", "page_size", b"page_size", "page_token", b"page_token", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -271,6 +271,9 @@ class MeImageServiceServicer:
     def ListLedgerEntries(self, request, context):
         """Returns the person's ledger, newest first. Scope `me_images.read`.
 
+        It answers who used the person's photos, when and for what: with `kinds` REFERENCES_RELEASED all releases, with `generator` or `caller`
+        those to one, with `me_image_id` those that used one photo.
+
         Reasons: INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

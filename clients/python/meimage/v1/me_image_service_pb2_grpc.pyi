@@ -116,6 +116,9 @@ class MeImageServiceStub:
     ListLedgerEntries: _grpc.UnaryUnaryMultiCallable[_me_image_service_pb2.ListLedgerEntriesRequest, _me_image_service_pb2.ListLedgerEntriesResponse]
     """Returns the person's ledger, newest first. Scope `me_images.read`.
 
+    It answers who used the person's photos, when and for what: with `kinds` REFERENCES_RELEASED all releases, with `generator` or `caller`
+    those to one, with `me_image_id` those that used one photo.
+
     Reasons: INVALID_PAGE_TOKEN.
     """
     ListMeImageEvents: _grpc.UnaryUnaryMultiCallable[_me_image_service_pb2.ListMeImageEventsRequest, _me_image_service_pb2.ListMeImageEventsResponse]
@@ -219,6 +222,9 @@ class MeImageServiceAsyncStub(MeImageServiceStub):
     """
     ListLedgerEntries: _aio.UnaryUnaryMultiCallable[_me_image_service_pb2.ListLedgerEntriesRequest, _me_image_service_pb2.ListLedgerEntriesResponse]  # type: ignore[assignment]
     """Returns the person's ledger, newest first. Scope `me_images.read`.
+
+    It answers who used the person's photos, when and for what: with `kinds` REFERENCES_RELEASED all releases, with `generator` or `caller`
+    those to one, with `me_image_id` those that used one photo.
 
     Reasons: INVALID_PAGE_TOKEN.
     """
@@ -410,6 +416,9 @@ class MeImageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_me_image_service_pb2.ListLedgerEntriesResponse, _abc.Awaitable[_me_image_service_pb2.ListLedgerEntriesResponse]]:
         """Returns the person's ledger, newest first. Scope `me_images.read`.
+
+        It answers who used the person's photos, when and for what: with `kinds` REFERENCES_RELEASED all releases, with `generator` or `caller`
+        those to one, with `me_image_id` those that used one photo.
 
         Reasons: INVALID_PAGE_TOKEN.
         """
