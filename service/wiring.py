@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from service.adapters.generators import read_generators
 from service.adapters.keks import read_keks
 from service.adapters.objects import BucketAddress, S3Objects
 from service.adapters.pictures import PicturePool
@@ -46,9 +47,11 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
     """Open everything that the use cases need.
 
     Raises:
-        UnusableKekFile, UnknownSchema, StorageUnavailable: the server cannot work with what it was given.
+        UnusableKekFile, UnusableGenerators, UnknownSchema, StorageUnavailable: the server cannot work with what it was
+            given.
     """
     vault = KeyVault(read_keks(settings.kek_file))
+    generators = read_generators(settings.generators_file)
     async with AsyncExitStack() as stack:
         connect = Database.connect(settings.database_url.get_secret_value(), connections=settings.database_connections)
         database = await stack.enter_async_context(connect)
@@ -61,7 +64,7 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
         pictures = await stack.enter_async_context(
             PicturePool.open(workers=settings.decoders, limits=DecoderLimits(seconds=settings.decoder_seconds))
         )
-        world = World(SystemClock(), RandomIds(), vault, store, objects, pictures, bell, policy(settings))
+        world = World(SystemClock(), RandomIds(), vault, store, objects, pictures, bell, policy(settings), generators)
         yield Built(world, store, objects, pictures.sandbox)
 
 

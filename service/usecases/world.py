@@ -1,8 +1,10 @@
 """Everything that a use case may need from outside, as one argument."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from service.domain.generators import Generator
 from service.ports.events import Bell
 from service.ports.outside import Clock, Ids, ObjectStore, Pictures
 from service.ports.sealing import Vault
@@ -30,3 +32,4 @@ class World:
     pictures: Pictures
     bell: Bell
     policy: Policy
+    generators: Mapping[str, Generator]
