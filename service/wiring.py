@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from service.adapters.chores import BackgroundChores
 from service.adapters.generators import read_generators
 from service.adapters.keks import read_keks
 from service.adapters.objects import BucketAddress, S3Objects
@@ -34,11 +35,12 @@ class PlaintextRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The world, the two parts of it that can be away, and what holds the decoders in."""
+    """The world, the two parts of it that can be away, what is done beside calls, and what holds the decoders in."""
 
     world: World
     store: PostgresStore
     objects: S3Objects
+    chores: BackgroundChores
     sandbox: tuple[str, ...]
 
 
@@ -64,8 +66,20 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
         pictures = await stack.enter_async_context(
             PicturePool.open(workers=settings.decoders, limits=DecoderLimits(seconds=settings.decoder_seconds))
         )
-        world = World(SystemClock(), RandomIds(), vault, store, objects, pictures, bell, policy(settings), generators)
-        yield Built(world, store, objects, pictures.sandbox)
+        chores = await stack.enter_async_context(BackgroundChores.running())
+        world = World(
+            clock=SystemClock(),
+            ids=RandomIds(),
+            vault=vault,
+            store=store,
+            objects=objects,
+            pictures=pictures,
+            bell=bell,
+            chores=chores,
+            generators=generators,
+            policy=policy(settings),
+        )
+        yield Built(world, store, objects, chores, pictures.sandbox)
 
 
 @asynccontextmanager

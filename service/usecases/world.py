@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from service.domain.generators import Generator
 from service.ports.events import Bell
-from service.ports.outside import Clock, Ids, ObjectStore, Pictures
+from service.ports.outside import Chores, Clock, Ids, ObjectStore, Pictures
 from service.ports.sealing import Vault
 from service.ports.store import Store
 
@@ -31,5 +31,6 @@ class World:
     objects: ObjectStore
     pictures: Pictures
     bell: Bell
-    policy: Policy
+    chores: Chores
     generators: Mapping[str, Generator]
+    policy: Policy
