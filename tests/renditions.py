@@ -2,7 +2,7 @@
 
 import io
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from PIL import Image
 
@@ -57,7 +57,7 @@ def quadrants(image: Image.Image) -> tuple[Colour, ...]:
     return tuple((data[at], data[at + 1], data[at + 2]) for at in range(0, len(data), 3))
 
 
-def distance(found: Sequence[Colour], expected: Sequence[Colour]) -> int:
+def distance(found: Iterable[Colour], expected: Iterable[Colour]) -> int:
     """The largest difference of any band, 0 to 255."""
     pairs = zip(found, expected, strict=True)
     return max(abs(one - other) for pair in pairs for one, other in zip(*pair, strict=True))
