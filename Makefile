@@ -26,7 +26,7 @@ check: setup ## lint, types, import rules, contract, generated code, locks
 	$(BIN)/python -m pip check
 	@! grep -n '://' requirements*.lock || { echo 'a lock file names an address'; exit 1; }
 
-generate: setup ## make clients/python/meimage/v1 from protos
+generate: setup ## make the stubs of all clients from protos
 	$(BIN)/python .ci/generate.py
 
 bench: setup ## measure the service against its ceilings
