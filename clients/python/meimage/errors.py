@@ -81,7 +81,11 @@ def decoded(code: grpc.StatusCode, details: str | None, trailers: Metadata | Non
     """Return the error of a status and its ``grpc-status-details-bin``; whatever is not ours there is passed over."""
     error = MeImageError(code, "", details or "The call failed.")
     raw = next((value for name, value in trailers or () if name == _DETAILS and isinstance(value, bytes)), b"")
-    info, bad, failed = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.PreconditionFailure()
+    info, bad, failed = (
+        error_details_pb2.ErrorInfo(),
+        error_details_pb2.BadRequest(),
+        error_details_pb2.PreconditionFailure(),
+    )
     try:
         for detail in status_pb2.Status.FromString(raw).details:
             if detail.Unpack(info) and info.domain == DOMAIN:

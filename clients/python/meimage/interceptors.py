@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from grpc import aio
 
-from meimage.errors import MeImageError, from_rpc
+from meimage.errors import from_rpc
 from meimage.retries import Retries
 from meimage.status import Status
 from meimage.tokens import TokenProvider, authorization

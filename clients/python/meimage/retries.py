@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Retries:
-    """At most ``attempts`` calls; pauses double from ``first_seconds`` to ``longest_seconds``, each between half and all."""
+    """At most ``attempts`` calls, with pauses that double from ``first_seconds`` to ``longest_seconds``.
+
+    Of each pause chance takes away up to a half, so that clients that failed together do not come back together.
+    """
 
     attempts: int = 4
     first_seconds: float = 0.2
