@@ -61,10 +61,8 @@ func (c *Client) Upload(ctx context.Context, source io.Reader, options UploadOpt
 		return nil, fmt.Errorf("meimage: reading the photo: %w", err)
 	}
 	if len(photo) > MaxImageBytes {
-		return nil, &Error{Code: codes.InvalidArgument, Reason: "IMAGE_TOO_LARGE", Message: "the photo has more than 10 MiB"}
+		return nil, &Error{Code: codes.InvalidArgument, Reason: "IMAGE_TOO_LARGE", Message: "The photo has more than 10 MiB."}
 	}
-	ctx, cancel := withDeadline(ctx, StreamDeadline)
-	defer cancel()
 	header := options.header(photo)
 	var stored *meimagev1.UploadMeImageResponse
 	err = c.pace.retry(ctx, isLost, func() error {
