@@ -158,6 +158,18 @@ func TestATokenFunctionThatFailsFailsTheCallAndStaysUnsaid(t *testing.T) {
 	}
 }
 
+func TestATokenWithALineBreakIsNotSent(t *testing.T) {
+	client, err := Connect(serve(t, &pool{}, nil), StaticToken("a-secret\n"), WithPlaintext())
+	must(t, err)
+	defer client.Close()
+	err = callOnce(client, listRead)
+	refusedAs(t, err, codes.Unauthenticated, "")
+	same(t, "said", strings.Contains(err.Error(), "secret"), false)
+	for _, err := range client.Watch(t.Context(), "alice", "") {
+		refusedAs(t, err, codes.Unauthenticated, "")
+	}
+}
+
 func TestDeadlines(t *testing.T) {
 	var left record[time.Duration]
 	served := &pool{

@@ -124,7 +124,7 @@ func (w *waits) pace() pace {
 func connect(t *testing.T, pool *pool, references *references) (*Client, *waits) {
 	t.Helper()
 	waited := &waits{}
-	client, err := Connect(serve(t, pool, references), StaticToken("the token"), WithPlaintext(),
+	client, err := Connect(serve(t, pool, references), StaticToken("the-token"), WithPlaintext(),
 		func(c *choices) { c.pace = waited.pace() })
 	must(t, err)
 	t.Cleanup(func() { _ = client.Close() })

@@ -108,7 +108,7 @@ func TestBothSidesShowTheirCertificates(t *testing.T) {
 		{"nothing of ours", TLS{CA: certificate, ServerName: "me-images.test"}, codes.Unavailable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			client, err := Connect(listener.Addr().String(), StaticToken("a token"), WithTLS(c.with))
+			client, err := Connect(listener.Addr().String(), StaticToken("a-token"), WithTLS(c.with))
 			must(t, err)
 			defer client.Close()
 			_, err = client.Pool.SetPrimary(context.Background(), &meimagev1.SetPrimaryRequest{})

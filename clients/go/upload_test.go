@@ -209,7 +209,7 @@ func breaking(t *testing.T, address string, after int64) string {
 func TestAnUploadSurvivesAConnectionThatBreaks(t *testing.T) {
 	var attempts record[*received]
 	address := breaking(t, serve(t, keeping(&attempts, 0, nil), nil), 3_000_000)
-	client, err := Connect(address, StaticToken("a token"), WithPlaintext())
+	client, err := Connect(address, StaticToken("a-token"), WithPlaintext())
 	must(t, err)
 	defer client.Close()
 	_, err = client.Upload(t.Context(), bytes.NewReader(make([]byte, 6_000_000)), UploadOptions{UserID: "alice"})
