@@ -39,7 +39,9 @@ class Strict:
 @pytest.fixture
 async def strict() -> AsyncIterator[Strict]:
     strict, server = Strict(), grpc.aio.server()
-    upload = grpc.stream_unary_rpc_method_handler(strict.refuse, rpc.UploadMeImageRequest.FromString)
+    upload: grpc.RpcMethodHandler[rpc.UploadMeImageRequest, rpc.UploadMeImageResponse] = (
+        grpc.stream_unary_rpc_method_handler(strict.refuse, rpc.UploadMeImageRequest.FromString)
+    )
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler("meimage.v1.MeImageService", {"UploadMeImage": upload}),)
     )
