@@ -1,6 +1,6 @@
-"""A person with a client of the Python SDK."""
+"""What the tests of the SDKs share: a person with a client, and a provider of image models."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from meimage.tokens import TokenProvider
 from service.domain.callers import Scope
 from tests.conftest import Served
 from tests.people import new_user_id
+from tests.sdk.provider import Provider, provider
 from tests.tokens import Issuer
 
 Connect = Callable[[TokenProvider], meimage.Client]
@@ -57,3 +58,10 @@ def carol(connect: Connect, issuer: Issuer) -> Somebody:
 def generator(connect: Connect, issuer: Issuer) -> meimage.Client:
     """A backend that may ask for references."""
     return connect(issuer.service(*Scope))
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with provider() as running:
+        yield running

@@ -10,7 +10,7 @@ from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from tests.sdk.releases import picture
+from tests.sdk.handmade import picture
 
 DRAWN = picture("image/png", 8, 8, (1, 2, 3))
 """What every answer holds."""

@@ -7,7 +7,7 @@ import pytest
 from meimage.release import BrokenRelease
 from meimage.v1 import reference_service_pb2 as pb
 
-from tests.sdk.releases import collected, header, stream
+from tests.sdk.handmade import collected, header, stream
 
 BYTES = random.Random(4).randbytes(10_000)  # noqa: S311 # bytes to compare, no secret
 OTHER = BYTES[:9_000]
