@@ -64,12 +64,10 @@ def may_be_used(candidate: Candidate, paused: bool) -> bool:
 
 def asked_for(selection: Selection, pool: list[Candidate]) -> list[tuple[str, Candidate | None]]:
     """Return what ids and slots name, in the order of a release."""
-    found: list[tuple[str, Candidate | None]] = []
-    for one in selection.me_image_ids:
-        found.append((str(one), next((each for each in pool if each.me_image_id == one), None)))
-    for slot in selection.slots:
-        found.append((slot.value, next((each for each in pool if slot in each.slots), None)))
-    return found
+    by_id = {each.me_image_id: each for each in pool}
+    ids = [(str(one), by_id.get(one)) for one in selection.me_image_ids]
+    by_slot = {slot: each for each in pool for slot in each.slots}
+    return ids + [(slot.value, by_slot.get(slot)) for slot in selection.slots]
 
 
 @given(selections, pools(), st.booleans(), mosts)
