@@ -130,6 +130,21 @@ async def test_waiting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await is_free(bytes_, 10)
 
 
+async def test_what_is_larger_than_all_takes_its_turn_alone() -> None:
+    bytes_ = ByteBudget(10)
+    first, large, last = Hold(bytes_, 4), Hold(bytes_, 25), Hold(bytes_, 1)
+    await turns()
+    assert begun(first, large, last) == [True, False, False]
+    await first.end()
+    await turns()
+    assert begun(large, last) == [True, False]
+    await large.end()
+    await turns()
+    assert begun(last) == [True]
+    await last.end()
+    assert await is_free(bytes_, 10)
+
+
 async def test_a_fault_inside_gives_back() -> None:
     bytes_ = ByteBudget(10)
     with pytest.raises(LookupError):
