@@ -21,6 +21,10 @@ class Settings(BaseSettings):
     address: str = Field("127.0.0.1:50051", description="Where to listen, host:port. Port 0 takes a free one.")
     allow_plaintext: bool = Field(default=False, description="Listen without TLS on an address that is not loopback.")
     workers: PositiveInt = Field(1, description="Server processes that share the port.")
+    metrics_address: str | None = Field(
+        None, description="Where Prometheus reads, host:port; workers count the port up."
+    )
+    metrics_allow_remote: bool = Field(default=False, description="Tell metrics on an address that is not loopback.")
     reflection: bool = Field(default=False, description="Answer server reflection, which needs no token.")
 
     database_url: SecretStr = Field(description="PostgreSQL, as postgresql://user:password@host:port/name.")
@@ -57,31 +61,43 @@ class Settings(BaseSettings):
     purge_days: Span = Field(30, description="When a deleted me-image is removed for good.")
     event_days: Span = Field(30, description="How long events are kept for watchers who were away.")
 
-    @field_validator("address")
+    @field_validator("address", "metrics_address")
     @classmethod
-    def _is_host_and_port(cls, value: str) -> str:
-        host, _, port = value.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65535:
-            raise ValueError("host:port is needed")
+    def _is_host_and_port(cls, value: str | None) -> str | None:
+        if value is not None:
+            host, _, port = value.rpartition(":")
+            if not host or not port.isdecimal() or int(port) > 65535:
+                raise ValueError("host:port is needed")
         return value
 
     @property
     def host(self) -> str:
         """The host of ``address``, without the brackets of IPv6."""
-        return self.address.rpartition(":")[0].strip("[]")
+        return split_address(self.address)[0]
 
     @property
     def port(self) -> int:
         """The port of ``address``."""
-        return int(self.address.rpartition(":")[2])
+        return split_address(self.address)[1]
 
     @property
     def is_loopback(self) -> bool:
         """Whether nobody but this machine can reach ``address``."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_loopback(self.host)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return the host of host:port, without the brackets of IPv6, and the port."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody but this machine can reach a host."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def settings_table() -> str:

@@ -9,17 +9,21 @@ from datetime import timedelta
 from service.adapters.chores import BackgroundChores
 from service.adapters.generators import read_generators
 from service.adapters.keks import read_keks
+from service.adapters.metrics_page import metrics_served
+from service.adapters.metrics_parts import Parts
 from service.adapters.objects import BucketAddress, S3Objects
 from service.adapters.pictures import PicturePool
 from service.adapters.pictures_process import DecoderLimits
 from service.adapters.postgres.bell import PostgresBell
 from service.adapters.postgres.database import Database
 from service.adapters.postgres.migrate import require_known_schema
+from service.adapters.postgres.standing import Standing
 from service.adapters.postgres.store import PostgresStore
 from service.adapters.system import RandomIds, SystemClock
 from service.adapters.tokens import JwtVerifier, Trust, read_jwks
 from service.adapters.vault import KeyVault
-from service.config import Settings
+from service.config import Settings, is_loopback, split_address
+from service.ports.observing import CallObserver, Observing, Unobserved
 from service.rpc.admission import Pace
 from service.rpc.health import Pingable
 from service.rpc.server import Door, Running, serving
@@ -33,15 +37,23 @@ class PlaintextRefused(Exception):
     """The address can be reached from other machines, and there is no TLS."""
 
 
+class MetricsRefused(Exception):
+    """The address of the metrics can be reached from other machines."""
+
+
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The world, the two parts of it that can be away, what is done beside calls, and what holds the decoders in."""
+    """The world, the two parts of it that can be away, what is done beside calls, and what holds the decoders in.
+
+    ``parts`` is what metrics are read from.
+    """
 
     world: World
     store: PostgresStore
     objects: S3Objects
     chores: BackgroundChores
     sandbox: tuple[str, ...]
+    parts: Parts
 
 
 @asynccontextmanager
@@ -79,12 +91,15 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
             generators=generators,
             policy=policy(settings),
         )
-        yield Built(world, store, objects, chores, pictures.sandbox)
+        yield Built(world, store, objects, chores, pictures.sandbox, Parts(database, pictures, bell))
 
 
 @asynccontextmanager
 async def open_server(settings: Settings, built: Built, *, share_port: bool = False) -> AsyncIterator[Running]:
-    """Answer calls while the block runs. Raises PlaintextRefused, CannotListen, UnusableJwks."""
+    """Answer calls while the block runs.
+
+    Raises PlaintextRefused, CannotListen, UnusableJwks, MetricsRefused, MetricsCannotListen.
+    """
     if not (settings.is_loopback or settings.allow_plaintext):
         raise PlaintextRefused
     trust = Trust(settings.token_issuer, settings.token_audience, read_jwks(settings.jwks_file))
@@ -101,8 +116,25 @@ async def open_server(settings: Settings, built: Built, *, share_port: bool = Fa
     )
     tokens = JwtVerifier(trust, SystemClock())
     needs: dict[str, Pingable] = {"database": built.store, "object store": built.objects}
-    async with serving(door, built.world, tokens, needs, time.monotonic) as running:
+    async with (
+        open_metrics(settings, built) as calls,
+        serving(door, built.world, tokens, needs, Observing(time.monotonic, calls)) as running,
+    ):
         yield running
+
+
+@asynccontextmanager
+async def open_metrics(settings: Settings, built: Built) -> AsyncIterator[CallObserver]:
+    """Tell metrics where that is wanted; give who counts calls. Raises MetricsRefused, MetricsCannotListen."""
+    if settings.metrics_address is None:
+        yield Unobserved()
+        return
+    host, port = split_address(settings.metrics_address)
+    if not (is_loopback(host) or settings.metrics_allow_remote):
+        raise MetricsRefused
+    standing = Standing(built.parts.database, built.world.clock, retention(settings), policy(settings))
+    async with metrics_served(host, port, built.parts, standing) as calls:
+        yield calls
 
 
 def bucket_address(settings: Settings) -> BucketAddress:

@@ -88,6 +88,21 @@ class PicturePool:
         """How many photos have no worker yet."""
         return len(self._waiting)
 
+    @property
+    def workers(self) -> int:
+        """How many workers there are."""
+        return len(self._seats)
+
+    @property
+    def worn(self) -> int:
+        """How many workers were replaced after their last task."""
+        return sum(seat.worn for seat in self._seats)
+
+    @property
+    def lost(self) -> int:
+        """How many workers were replaced because they failed, took too long or were killed."""
+        return sum(seat.lost for seat in self._seats)
+
     async def render(self, photo: bytes, media_type: MediaType, renditions: Sequence[Rendition]) -> RenderedMedia:
         """See Pictures. Raises ImageTooLarge, too, above 10 MiB. A cancelled call ends at once; its photo may go on."""
         if len(photo) > MAX_PHOTO_BYTES:

@@ -26,6 +26,8 @@ class Seat:
         self._limits = limits
         self._max_tasks = max_tasks
         self.worker = worker
+        self.worn = self.lost = 0
+        """How many workers were replaced after their last task, and how many because they failed or were killed."""
 
     @classmethod
     async def open(cls, limits: DecoderLimits, max_tasks: int) -> Self:
@@ -40,11 +42,12 @@ class Seat:
             job.settle(refusal)
         except DecoderLost:
             job.settle(UndecodableImage())
-            await self._replace()
+            await self._replace_lost()
         except Exception as fault:
             job.settle(fault)
-            await self._replace()
+            await self._replace_lost()
         if self.worker.tasks_given >= self._max_tasks:
+            self.worn += 1
             await self._replace()
 
     async def close(self) -> None:
@@ -62,8 +65,12 @@ class Seat:
 
     async def _attempt(self, job: Job) -> RenderedMedia:
         if not self.worker.alive:
-            await self._replace()
+            await self._replace_lost()
         return await self.worker.render(job.photo, job.media_type, job.renditions, self._limits.seconds)
+
+    async def _replace_lost(self) -> None:
+        self.lost += 1
+        await self._replace()
 
     async def _replace(self) -> None:
         await self.worker.kill()

@@ -9,18 +9,21 @@ from service.adapters.data_dir import DataDirInUseError
 from service.adapters.embedded import EmbeddedStoreError
 from service.adapters.generators import UnusableGenerators
 from service.adapters.keks import UnusableKekFile
+from service.adapters.metrics_page import MetricsCannotListen
 from service.adapters.postgres.database import UnknownSchema
 from service.adapters.tokens import UnusableJwks
 from service.config import PREFIX
 from service.domain.errors import StorageUnavailable
 from service.rpc.server import CannotListen
-from service.wiring import PlaintextRefused
+from service.wiring import MetricsRefused, PlaintextRefused
 
 _SENTENCES: dict[type[Exception], str] = {
     UnknownSchema: "The database has another schema than this server; run `python -m service migrate` of this version.",
     UnusableJwks: "ME_IMAGES_JWKS_FILE cannot be read, or holds no EdDSA, ES256 or RS256 public key with a kid.",
     StorageUnavailable: "The database or the object store does not answer; check its address and that it runs.",
     CannotListen: "ME_IMAGES_ADDRESS is taken by another process, or is not an address of this machine.",
+    MetricsCannotListen: "ME_IMAGES_METRICS_ADDRESS is taken by another process, or is not an address of this machine.",
+    MetricsRefused: "Metrics are told on loopback only; ME_IMAGES_METRICS_ALLOW_REMOTE=true allows another address.",
     PlaintextRefused: "Without TLS the server listens on loopback only; ME_IMAGES_ALLOW_PLAINTEXT=true allows it.",
 }
 _OWN_WORDS = (EmbeddedStoreError, DataDirInUseError, UnusableKekFile, UnusableGenerators)

@@ -28,7 +28,9 @@ async def serve(settings: Settings) -> int:
             host = settings.address.rpartition(":")[0]
             environment = {"ME_IMAGES_ADDRESS": f"{host}:{port}", "ME_IMAGES_WORKERS": "1", IS_WORKER: "1"}
             async with stop_signal() as stop:
-                return await supervise(settings.workers, environment, stop)
+                return await supervise(
+                    settings.workers, lambda number: environment | _metrics_of(settings, number), stop
+                )
     return await _serve_here(settings, share_port=False)
 
 
@@ -44,6 +46,14 @@ async def _serve_here(settings: Settings, *, share_port: bool) -> int:
         await stop.wait()
         log.info("stopping")
     return 0
+
+
+def _metrics_of(settings: Settings, number: int) -> dict[str, str]:
+    """Return where a worker tells its metrics: each on a port of its own, counted up, so that each can be read."""
+    if settings.metrics_address is None:
+        return {}
+    host, _, port = settings.metrics_address.rpartition(":")
+    return {"ME_IMAGES_METRICS_ADDRESS": f"{host}:{int(port) and int(port) + number}"}
 
 
 @asynccontextmanager

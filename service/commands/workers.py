@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import structlog
@@ -13,7 +13,11 @@ RESTART_SECONDS = 1.0
 STOP_SECONDS = 30.0
 
 
-async def supervise(count: int, environment: Mapping[str, str], stop: asyncio.Event) -> int:
+EnvironmentOf = Callable[[int], Mapping[str, str]]
+"""What a worker is told beyond our own environment, by its number from 0."""
+
+
+async def supervise(count: int, environment: EnvironmentOf, stop: asyncio.Event) -> int:
     """Keep ``count`` workers running until ``stop``; return 0, or the status of workers that cannot even start."""
     tasks = [asyncio.create_task(_keep_running(number, environment, stop)) for number in range(count)]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -22,13 +26,13 @@ async def supervise(count: int, environment: Mapping[str, str], stop: asyncio.Ev
     return max(task.result() for task in tasks)
 
 
-async def _keep_running(number: int, environment: Mapping[str, str], stop: asyncio.Event) -> int:
+async def _keep_running(number: int, environment: EnvironmentOf, stop: asyncio.Event) -> int:
     """Replace a worker that a signal ended; one that ends by itself has said why, and would say it again."""
     while not stop.is_set():
         worker = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "service", "serve"),
             stdin=asyncio.subprocess.PIPE,
-            env=os.environ | environment,
+            env=os.environ | environment(number),
             start_new_session=True,
         )
         status = await _until_end(worker, stop)

@@ -1,12 +1,16 @@
-"""One log line for every call: what, who, how it ended, how long it took. Nothing of its content."""
+"""One log line for every call: what, who, how it ended, how long it took. Nothing of its content.
+
+Whoever counts calls is told here, too, so that log and metrics agree.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import grpc
 import structlog
 from google.protobuf.message import Message
 
+from service.ports.observing import EndedCall, Observing
 from service.ports.outside import Ids
 from service.rpc.calls import Call, begin_call
 from service.rpc.handlers import Context, Handler, StreamBehavior, Wrapping, surround
@@ -17,12 +21,13 @@ UNKNOWN = "unknown"
 
 
 class CallLog(Wrapping):
-    """Begins every call and writes its line. ``seconds`` is a monotonic clock."""
+    """Begins every call and writes its line."""
 
-    def __init__(self, ids: Ids, seconds: Callable[[], float]) -> None:
+    def __init__(self, ids: Ids, observing: Observing) -> None:
         super().__init__()
         self._ids = ids
-        self._seconds = seconds
+        self._seconds = observing.seconds
+        self._calls = observing.calls
         self._log = structlog.get_logger().bind()  # once, not once a call
 
     def wrap(self, method: str, handler: Handler) -> Handler:
@@ -32,6 +37,7 @@ class CallLog(Wrapping):
         async def logged(inner: StreamBehavior, incoming: AsyncIterator[Message], context: Context) -> Message | None:
             call = Call(name, self._ids.new_id())
             begin_call(call)
+            self._calls.began(name)
             started = self._seconds()
             code = grpc.StatusCode.OK.name
             try:
@@ -43,17 +49,19 @@ class CallLog(Wrapping):
                 code = _name_of(context.code())
                 raise
             finally:
-                self._write(call, code, started)
+                seconds = self._seconds() - started
+                self._calls.ended(EndedCall(name, code, seconds, call.reason, call.photo_bytes))
+                self._write(call, code, seconds)
 
         return surround(handler, logged)
 
-    def _write(self, call: Call, code: str, started: float) -> None:
+    def _write(self, call: Call, code: str, seconds: float) -> None:
         self._log.info(
             "call",
             method=call.method,
             caller=None if call.caller is None else str(call.caller),
             code=code,
-            ms=round((self._seconds() - started) * 1000, 2),
+            ms=round(seconds * 1000, 2),
             request_id=str(call.request_id),
         )
 

@@ -9,11 +9,16 @@ from service.domain.callers import Caller
 
 @dataclass(slots=True)
 class Call:
-    """One call. ``request_id`` is the caller's where it sent one, else the server's own."""
+    """One call. ``request_id`` is the caller's where it sent one, else the server's own.
+
+    ``reason`` is why it was refused, ``photo_bytes`` what it received of a photo, or handed out, until now.
+    """
 
     method: str
     request_id: UUID
     caller: Caller | None = None
+    reason: str | None = None
+    photo_bytes: int = 0
 
 
 _current: ContextVar[Call] = ContextVar("call")

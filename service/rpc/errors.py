@@ -79,6 +79,7 @@ async def _told(inner: StreamBehavior, incoming: AsyncIterator[Message], context
 
 async def _abort(context: Context, error: errors.MeImageError, *more: Message) -> Never:
     code, message = STATUS[type(error)], error.public_message()
+    current_call().reason = error.reason
     details = [_packed(each) for each in (*_details(error), *more)]
     status = status_pb2.Status(code=code.value[0], message=message, details=details)
     await context.abort(code, message, trailing_metadata=((DETAILS_KEY, status.SerializeToString()),))

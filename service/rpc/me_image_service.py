@@ -10,7 +10,7 @@ from service.domain.errors import UploadOutOfOrder
 from service.domain.model import MediaId, MeImageId, UserId
 from service.ports.records import ListFilter
 from service.rpc.budget import ByteBudget
-from service.rpc.calls import current_caller
+from service.rpc.calls import current_call, current_caller
 from service.rpc.convert import me_image_message, media_message
 from service.rpc.enums import RENDITIONS, VIEWS
 from service.rpc.fields import Fields
@@ -97,6 +97,7 @@ class MeImages(PoolRules, Happenings, MeImageServiceServicer):
             for start in range(0, len(opened.content), limits.DOWNLOAD_CHUNK_BYTES):
                 chunk = opened.content[start : start + limits.DOWNLOAD_CHUNK_BYTES]
                 yield pb.DownloadMeImageResponse(chunk=chunk)
+                current_call().photo_bytes += len(chunk)
 
 
 async def _upload_header(messages: AsyncIterator[pb.UploadMeImageRequest]) -> UploadHeader:
@@ -122,4 +123,5 @@ async def _upload_chunks(messages: AsyncIterator[pb.UploadMeImageRequest]) -> As
     async for message in messages:
         if not message.HasField("chunk") or not 1 <= len(message.chunk) <= limits.MAX_CHUNK_BYTES:
             raise UploadOutOfOrder
+        current_call().photo_bytes += len(message.chunk)
         yield message.chunk

@@ -9,7 +9,7 @@ from service.domain import limits
 from service.domain.model import MeImageId, Slot, UserId
 from service.domain.references import ByKind, Selection
 from service.rpc.budget import ByteBudget
-from service.rpc.calls import current_caller
+from service.rpc.calls import current_call, current_caller
 from service.rpc.enums import SLOTS
 from service.rpc.fields import Fields
 from service.rpc.releases import (
@@ -67,7 +67,9 @@ class References(ReferenceServiceServicer):
                 content = await open_image(self._world, released, index)
                 yield pb.ReleaseReferencesResponse(image=image_message(released.release, index))
                 for start in range(0, len(content), limits.DOWNLOAD_CHUNK_BYTES):
-                    yield pb.ReleaseReferencesResponse(chunk=content[start : start + limits.DOWNLOAD_CHUNK_BYTES])
+                    chunk = content[start : start + limits.DOWNLOAD_CHUNK_BYTES]
+                    yield pb.ReleaseReferencesResponse(chunk=chunk)
+                    current_call().photo_bytes += len(chunk)
             yield pb.ReleaseReferencesResponse(end=pb.ReleaseEnd())
 
 

@@ -1,6 +1,6 @@
 """The gRPC server: its limits, its interceptors, its services."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from grpc_reflection.v1alpha import reflection
 from meimage.v1.me_image_service_pb2_grpc import add_MeImageServiceServicer_to_server
 from meimage.v1.reference_service_pb2_grpc import add_ReferenceServiceServicer_to_server
 
+from service.ports.observing import Observing
 from service.ports.outside import TokenVerifier
 from service.rpc.admission import Admission, Pace
 from service.rpc.budget import ByteBudget
@@ -69,11 +70,11 @@ class Running:
 
 @asynccontextmanager
 async def serving(
-    door: Door, world: World, tokens: TokenVerifier, needs: Mapping[str, Pingable], seconds: Callable[[], float]
+    door: Door, world: World, tokens: TokenVerifier, needs: Mapping[str, Pingable], observing: Observing
 ) -> AsyncIterator[Running]:
     """Answer calls until the block ends, then let those in flight finish. Raises CannotListen."""
     admission = Admission(tokens, door.pace, world.clock)
-    interceptors = (CallLog(world.ids, seconds), Errors(), admission)
+    interceptors = (CallLog(world.ids, observing), Errors(), admission)
     server = grpc.aio.server(
         interceptors=interceptors, options=(*_OPTIONS, ("grpc.so_reuseport", int(door.share_port)))
     )

@@ -11,6 +11,7 @@ from service.config import Settings
 from tests.dev_process import ended, service
 from tests.people import face, new_user_id, person
 from tests.pictures import jpeg
+from tests.scraping import scrape
 from tests.serve_process import free_port, serving, variables, workers_of
 from tests.tokens import Issuer
 from tests.waiting import until
@@ -38,6 +39,19 @@ async def test_a_worker_that_is_killed_is_replaced(settings: Settings, tmp_path:
         await until(lambda: len(workers_of(server)) == 2 and first not in workers_of(server))
 
 
+async def test_each_worker_tells_its_own_metrics(settings: Settings, tmp_path: Path) -> None:
+    first = free_port()
+    own = settings.model_copy(update={"metrics_address": f"127.0.0.1:{first}"})
+    async with serving(own, tmp_path, workers=2) as (server, _):
+        for worker in workers_of(server):
+            listening = {each.laddr.port for each in worker.net_connections("tcp") if each.status == "LISTEN"}
+            (port,) = listening & {first, first + 1}
+            page = await scrape(f"127.0.0.1:{port}")
+            assert page.value("me_images_process_start_time_seconds") == pytest.approx(worker.create_time(), abs=1)
+        assert (await scrape(f"127.0.0.1:{first}")).value("me_images_decoders") == settings.decoders
+        assert (await scrape(f"127.0.0.1:{first + 1}")).value("me_images_decoders") == settings.decoders
+
+
 async def test_workers_end_with_a_supervisor_that_is_killed(settings: Settings, tmp_path: Path) -> None:
     async with serving(settings, tmp_path, workers=2) as (server, _):
         processes = server.children(recursive=True)
@@ -57,6 +71,8 @@ async def test_missing_settings_are_named(tmp_path: Path) -> None:
     [
         ({"ME_IMAGES_ADDRESS": "0.0.0.0:0"}, "loopback only"),  # what must be refused
         ({"ME_IMAGES_ADDRESS": "192.0.2.1:1", "ME_IMAGES_ALLOW_PLAINTEXT": "true"}, "not an address of this machine"),
+        ({"ME_IMAGES_METRICS_ADDRESS": "0.0.0.0:0"}, "Metrics are told on loopback only"),  # what must be refused
+        ({"ME_IMAGES_METRICS_ADDRESS": "192.0.2.1:1", "ME_IMAGES_METRICS_ALLOW_REMOTE": "true"}, "METRICS_ADDRESS is"),
         ({"ME_IMAGES_DATABASE_URL": "postgresql://127.0.0.1:1/none"}, "does not answer"),
         ({"ME_IMAGES_KEK_FILE": "nowhere"}, "cannot read the KEK file"),
         ({"ME_IMAGES_GENERATORS_FILE": "nowhere.toml"}, "nowhere.toml: cannot be read"),

@@ -75,6 +75,8 @@ def test_what_is_missing_is_named(
         ("ADDRESS", f":{CANARY}"),
         ("ADDRESS", "localhost:65536"),
         ("ADDRESS", ":50051"),
+        ("METRICS_ADDRESS", CANARY),
+        ("METRICS_ADDRESS", "localhost:65536"),
         ("WORKERS", "0"),
         ("WORKERS", CANARY),
         ("DATABASE_CONNECTIONS", "-1"),

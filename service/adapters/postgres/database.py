@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
 import asyncpg
@@ -42,6 +43,15 @@ class Executor(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class PoolWaits:
+    """How many calls wait for a connection now, how many have waited, and how many seconds in all."""
+
+    waiting: int = 0
+    ended: int = 0
+    seconds: float = 0.0
+
+
 class _Connection(asyncpg.Connection):
     """A connection that needs no reset: our statements leave no session state, and open transactions still end."""
 
@@ -54,6 +64,13 @@ class Database:
 
     def __init__(self, pool: "asyncpg.Pool[Row]") -> None:
         self._pool = pool
+        self.waits = PoolWaits()
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many connections are in use, and how many are open and free."""
+        free = self._pool.get_idle_size()
+        return self._pool.get_size() - free, free
 
     @classmethod
     @asynccontextmanager
@@ -128,12 +145,19 @@ class Database:
             await self._pool.release(connection, timeout=ACQUIRE_SECONDS)
 
     async def _acquired(self) -> "Connection":
+        clock, waits = asyncio.get_running_loop().time, self.waits
+        began = clock()
+        waits.waiting += 1
         # Not the driver's own timeout, which takes a task for each call before Python 3.12.
         try:
             async with asyncio.timeout(ACQUIRE_SECONDS):
                 return await self._pool.acquire()
         except TimeoutError:
             raise Overloaded from None
+        finally:
+            waits.waiting -= 1
+            waits.ended += 1
+            waits.seconds += clock() - began
 
     async def fetch(self, query: str, *args: object) -> list[Row]:
         """See Executor."""
