@@ -64,8 +64,8 @@ class Page:
 @asynccontextmanager
 async def metrics_served(host: str, port: int, parts: Parts, standing: Standing) -> AsyncIterator[CallMetrics]:
     """Tell metrics until the block ends; give what counts calls. Raises MetricsCannotListen."""
-    registry = CollectorRegistry()
-    calls = CallMetrics(registry)
+    registry, calls = CollectorRegistry(), CallMetrics()
+    registry.register(calls)
     registry.register(PartsCollector(parts))
     ProcessCollector(namespace="me_images", registry=registry)
     async with StandingCollector.of(standing) as collector:
