@@ -40,7 +40,7 @@ bench: setup ## measure the service against its ceilings
 
 lock: setup ## renew the lock files; newer versions with LOCKFLAGS=--upgrade
 	$(LOCK) -o requirements.lock pyproject.toml
-	$(LOCK) -c requirements.lock -o requirements-dev.lock --extra embedded --group dev pyproject.toml
+	$(LOCK) -c requirements.lock -o requirements-dev.lock --extra embedded --extra otel --group dev pyproject.toml
 	$(LOCK) -c requirements-dev.lock -o requirements-build.lock --group build
 
 setup:

@@ -25,6 +25,7 @@ class Settings(BaseSettings):
         None, description="Where Prometheus reads, host:port; workers count the port up."
     )
     metrics_allow_remote: bool = Field(default=False, description="Tell metrics on an address that is not loopback.")
+    traces: bool = Field(default=False, description="Send traces where OTEL_* variables say; needs me-images[otel].")
     reflection: bool = Field(default=False, description="Answer server reflection, which needs no token.")
 
     database_url: SecretStr = Field(description="PostgreSQL, as postgresql://user:password@host:port/name.")

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,12 +18,14 @@ from service.adapters.postgres.bell import PostgresBell
 from service.adapters.postgres.database import Database
 from service.adapters.postgres.migrate import require_known_schema
 from service.adapters.postgres.standing import Standing
+from service.adapters.postgres.statements import traced
 from service.adapters.postgres.store import PostgresStore
 from service.adapters.system import RandomIds, SystemClock
 from service.adapters.tokens import JwtVerifier, Trust, read_jwks
 from service.adapters.vault import KeyVault
 from service.config import Settings, is_loopback, split_address
 from service.ports.observing import CallObserver, Observing, Unobserved
+from service.ports.tracing import UNTRACED, Traces
 from service.rpc.admission import Pace
 from service.rpc.health import Pingable
 from service.rpc.server import Door, Running, serving
@@ -37,6 +39,10 @@ class PlaintextRefused(Exception):
     """The address can be reached from other machines, and there is no TLS."""
 
 
+class TracesMissing(Exception):
+    """Traces are wanted, and OpenTelemetry is not installed."""
+
+
 class MetricsRefused(Exception):
     """The address of the metrics can be reached from other machines."""
 
@@ -45,7 +51,7 @@ class MetricsRefused(Exception):
 class Built:
     """The world, the two parts of it that can be away, what is done beside calls, and what holds the decoders in.
 
-    ``parts`` is what metrics are read from.
+    ``parts`` is what metrics are read from, ``traces`` what makes spans.
     """
 
     world: World
@@ -54,6 +60,7 @@ class Built:
     chores: BackgroundChores
     sandbox: tuple[str, ...]
     parts: Parts
+    traces: Traces
 
 
 @asynccontextmanager
@@ -61,18 +68,23 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
     """Open everything that the use cases need.
 
     Raises:
-        UnusableKekFile, UnusableGenerators, UnknownSchema, StorageUnavailable: the server cannot work with what it was
-            given.
+        UnusableKekFile, UnusableGenerators, UnknownSchema, StorageUnavailable, TracesMissing: the server cannot work
+            with what it was given.
     """
     vault = KeyVault(read_keks(settings.kek_file))
     generators = read_generators(settings.generators_file)
     async with AsyncExitStack() as stack:
-        connect = Database.connect(settings.database_url.get_secret_value(), connections=settings.database_connections)
+        traces = await stack.enter_async_context(open_traces(settings))
+        connect = Database.connect(
+            settings.database_url.get_secret_value(),
+            connections=settings.database_connections,
+            prepare=traced(traces) if settings.traces else None,
+        )
         database = await stack.enter_async_context(connect)
         await require_known_schema(database)
         store = PostgresStore(database)
         objects = await stack.enter_async_context(
-            S3Objects.connect(bucket_address(settings), connections=settings.s3_connections)
+            S3Objects.connect(bucket_address(settings), connections=settings.s3_connections, traces=traces)
         )
         bell = await stack.enter_async_context(PostgresBell.hung(settings.database_url.get_secret_value()))
         pictures = await stack.enter_async_context(
@@ -91,7 +103,7 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
             generators=generators,
             policy=policy(settings),
         )
-        yield Built(world, store, objects, chores, pictures.sandbox, Parts(database, pictures, bell))
+        yield Built(world, store, objects, chores, pictures.sandbox, Parts(database, pictures, bell), traces)
 
 
 @asynccontextmanager
@@ -118,7 +130,7 @@ async def open_server(settings: Settings, built: Built, *, share_port: bool = Fa
     needs: dict[str, Pingable] = {"database": built.store, "object store": built.objects}
     async with (
         open_metrics(settings, built) as calls,
-        serving(door, built.world, tokens, needs, Observing(time.monotonic, calls)) as running,
+        serving(door, built.world, tokens, needs, Observing(time.monotonic, calls, built.traces)) as running,
     ):
         yield running
 
@@ -135,6 +147,17 @@ async def open_metrics(settings: Settings, built: Built) -> AsyncIterator[CallOb
     standing = Standing(built.parts.database, built.world.clock, retention(settings), policy(settings))
     async with metrics_served(host, port, built.parts, standing) as calls:
         yield calls
+
+
+def open_traces(settings: Settings) -> AbstractAsyncContextManager[Traces]:
+    """Return what makes spans where that is wanted. Raises TracesMissing."""
+    if not settings.traces:
+        return nullcontext(UNTRACED)
+    try:
+        from service.adapters.traces import OtelTraces  # noqa: PLC0415 # an extra that need not be installed
+    except ImportError:
+        raise TracesMissing from None
+    return OtelTraces.exporting()
 
 
 def bucket_address(settings: Settings) -> BucketAddress:

@@ -19,6 +19,7 @@ from minio.error import MinioException, S3Error
 
 from service.domain.errors import StorageUnavailable
 from service.ports.outside import ObjectMissing
+from service.ports.tracing import UNTRACED, Traces
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 10.0
@@ -45,14 +46,17 @@ class BucketAddress:
 class S3Objects:
     """Port ObjectStore."""
 
-    def __init__(self, client: Minio, bucket: str, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, client: Minio, bucket: str, threads: ThreadPoolExecutor, traces: Traces) -> None:
         self._client = client
         self._bucket = bucket
         self._threads = threads
+        self._traces = traces
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, address: BucketAddress, *, connections: int) -> AsyncIterator["S3Objects"]:
+    async def connect(
+        cls, address: BucketAddress, *, connections: int, traces: Traces = UNTRACED
+    ) -> AsyncIterator["S3Objects"]:
         """Make a client with ``connections`` threads, each with a connection of its own. Opens none yet."""
         http = urllib3.PoolManager(
             maxsize=connections,
@@ -71,7 +75,7 @@ class S3Objects:
         )
         threads = ThreadPoolExecutor(connections, thread_name_prefix="objects")
         try:
-            yield cls(client, address.bucket, threads)
+            yield cls(client, address.bucket, threads, traces)
         finally:
             await asyncio.to_thread(threads.shutdown, wait=True, cancel_futures=True)
             http.clear()
@@ -82,7 +86,7 @@ class S3Objects:
         def put() -> None:
             self._client.put_object(self._bucket, key, io.BytesIO(sealed), len(sealed), part_size=SINGLE_PUT_BYTES)
 
-        await self._run(put)
+        await self._run("put", put)
 
     async def get(self, key: str) -> bytes:
         """See ObjectStore."""
@@ -95,7 +99,7 @@ class S3Objects:
                 response.close()
                 response.release_conn()
 
-        return await self._run(get)
+        return await self._run("get", get)
 
     async def remove(self, keys: Iterable[str]) -> None:
         """See ObjectStore."""
@@ -105,7 +109,7 @@ class S3Objects:
             if list(self._client.remove_objects(self._bucket, doomed)):
                 raise StorageUnavailable
 
-        await self._run(remove)
+        await self._run("remove", remove)
 
     async def ping(self) -> None:
         """See ObjectStore."""
@@ -114,7 +118,7 @@ class S3Objects:
             if not self._client.bucket_exists(self._bucket):
                 raise StorageUnavailable
 
-        await self._run(ping)
+        await self._run("ping", ping)
 
     async def make_bucket(self) -> None:
         """Create the bucket unless it exists."""
@@ -123,11 +127,12 @@ class S3Objects:
             if not self._client.bucket_exists(self._bucket):
                 self._client.make_bucket(self._bucket)
 
-        await self._run(make)
+        await self._run("make bucket", make)
 
-    async def _run(self, work: Callable[[], _Result]) -> _Result:
+    async def _run(self, name: str, work: Callable[[], _Result]) -> _Result:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            with self._traces.work(f"S3 {name}"):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except S3Error as error:
             if error.code in _MISSING:
                 raise ObjectMissing from error

@@ -15,7 +15,7 @@ from service.adapters.tokens import UnusableJwks
 from service.config import PREFIX
 from service.domain.errors import StorageUnavailable
 from service.rpc.server import CannotListen
-from service.wiring import MetricsRefused, PlaintextRefused
+from service.wiring import MetricsRefused, PlaintextRefused, TracesMissing
 
 _SENTENCES: dict[type[Exception], str] = {
     UnknownSchema: "The database has another schema than this server; run `python -m service migrate` of this version.",
@@ -24,6 +24,7 @@ _SENTENCES: dict[type[Exception], str] = {
     CannotListen: "ME_IMAGES_ADDRESS is taken by another process, or is not an address of this machine.",
     MetricsCannotListen: "ME_IMAGES_METRICS_ADDRESS is taken by another process, or is not an address of this machine.",
     MetricsRefused: "Metrics are told on loopback only; ME_IMAGES_METRICS_ALLOW_REMOTE=true allows another address.",
+    TracesMissing: "ME_IMAGES_TRACES needs OpenTelemetry, which is not installed: pip install 'me-images[otel]'.",
     PlaintextRefused: "Without TLS the server listens on loopback only; ME_IMAGES_ALLOW_PLAINTEXT=true allows it.",
 }
 _OWN_WORDS = (EmbeddedStoreError, DataDirInUseError, UnusableKekFile, UnusableGenerators)

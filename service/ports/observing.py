@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from service.ports.tracing import Traces
+
 
 @dataclass(frozen=True, slots=True)
 class EndedCall:
@@ -40,7 +42,8 @@ class Unobserved:
 
 @dataclass(frozen=True, slots=True)
 class Observing:
-    """What calls are measured with: a monotonic clock in seconds, and who is told."""
+    """What calls are measured with: a monotonic clock in seconds, who is told, and who traces them."""
 
     seconds: Callable[[], float]
     calls: CallObserver
+    traces: Traces

@@ -1,6 +1,6 @@
 """One log line for every call: what, who, how it ended, how long it took. Nothing of its content.
 
-Whoever counts calls is told here, too, so that log and metrics agree.
+Whoever counts calls or traces them is told here, too, so that log, metrics and traces agree.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ class CallLog(Wrapping):
         self._ids = ids
         self._seconds = observing.seconds
         self._calls = observing.calls
+        self._traces = observing.traces
         self._log = structlog.get_logger().bind()  # once, not once a call
 
     def wrap(self, method: str, handler: Handler) -> Handler:
@@ -40,18 +41,20 @@ class CallLog(Wrapping):
             self._calls.began(name)
             started = self._seconds()
             code = grpc.StatusCode.OK.name
-            try:
-                return await inner(incoming, context)
-            except asyncio.CancelledError:
-                code = grpc.StatusCode.CANCELLED.name
-                raise
-            except BaseException:
-                code = _name_of(context.code())
-                raise
-            finally:
-                seconds = self._seconds() - started
-                self._calls.ended(EndedCall(name, code, seconds, call.reason, call.photo_bytes))
-                self._write(call, code, seconds)
+            with self._traces.call(name, context.invocation_metadata) as traced:
+                try:
+                    return await inner(incoming, context)
+                except asyncio.CancelledError:
+                    code = grpc.StatusCode.CANCELLED.name
+                    raise
+                except BaseException:
+                    code = _name_of(context.code())
+                    raise
+                finally:
+                    seconds = self._seconds() - started
+                    traced.ended(code)
+                    self._calls.ended(EndedCall(name, code, seconds, call.reason, call.photo_bytes))
+                    self._write(call, code, seconds)
 
         return surround(handler, logged)
 

@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias, TypeVar
 import asyncpg
 
 from service.adapters.postgres.away import AWAY, away_is_unavailable, raise_unavailable
+from service.adapters.postgres.statements import Prepare
 from service.domain.errors import Overloaded
 from service.domain.model import UserId
 
@@ -74,8 +75,8 @@ class Database:
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, url: str, *, connections: int) -> AsyncIterator["Database"]:
-        """Open a pool.
+    async def connect(cls, url: str, *, connections: int, prepare: Prepare | None = None) -> AsyncIterator["Database"]:
+        """Open a pool; ``prepare`` is run on each of its connections.
 
         Raises:
             StorageUnavailable: the database does not answer.
@@ -88,6 +89,7 @@ class Database:
                 min_size=1,
                 max_size=connections,
                 connection_class=_Connection,
+                init=prepare,
                 command_timeout=STATEMENT_SECONDS,
                 timeout=ACQUIRE_SECONDS,
                 server_settings={
