@@ -26,6 +26,9 @@ CARRIED = frozenset({"traceparent", "tracestate"})
 FAULTS = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
 """Codes that make a server's span an error (OpenTelemetry's conventions for gRPC)."""
 
+FLUSH_SECONDS = 3.0
+"""For the last spans, when the server has stopped."""
+
 _NANOSECONDS = 1_000_000_000
 _propagator = TraceContextTextMapPropagator()
 
@@ -42,11 +45,15 @@ class OtelTraces:
         """Export spans over OTLP until the block ends, then those that are left."""
         resource = Resource({"service.name": SERVICE_NAME}).merge(OTELResourceDetector().detect())
         provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        exporter = OTLPSpanExporter()
+        provider.add_span_processor(BatchSpanProcessor(exporter))
         try:
             yield cls(provider.get_tracer(SERVICE_NAME))
         finally:
-            await asyncio.to_thread(provider.shutdown)
+            closing = asyncio.create_task(asyncio.to_thread(provider.shutdown))
+            await asyncio.wait({closing}, timeout=FLUSH_SECONDS)
+            exporter.shutdown()  # ends what still tries to reach a collector that is away
+            await closing
 
     @contextmanager
     def call(self, method: str, metadata: Metadata) -> Iterator[TracedCall]:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from tests.serve_process import variables
 from tests.tokens import Issuer
 
 CANARY = "canary-4711"
+STOP_SECONDS = 10.0
+"""Well below what a supervisor allows."""
+
 TRACE_ID, CALLERS_SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = f"00-{TRACE_ID}-{CALLERS_SPAN}-01"
 SERVER = "meimage.v1.MeImageService"
@@ -106,6 +110,18 @@ async def test_a_call_without_a_trace_begins_one(collector: Collector, serve: Se
     for call in calls:
         assert collector.below(call) == {"SELECT primary_slots"}  # the first table that the statement names
     assert "S3 ping" not in {span.name for span in collector.spans}
+
+
+async def test_a_collector_that_is_away_holds_nothing_up(
+    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    user_id = new_user_id()
+    async with AsyncExitStack() as stack:
+        served = await stack.enter_async_context(serve(traces=True))
+        assert not (await person(served.channel, issuer.user(user_id), user_id).page()).me_images
+        async with asyncio.timeout(STOP_SECONDS):
+            await stack.aclose()
 
 
 async def test_without_traces_nothing_of_it_is_imported(tmp_path: Path) -> None:
