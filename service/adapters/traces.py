@@ -51,8 +51,9 @@ class OtelTraces:
             yield cls(provider.get_tracer(SERVICE_NAME))
         finally:
             closing = asyncio.create_task(asyncio.to_thread(provider.shutdown))
-            await asyncio.wait({closing}, timeout=FLUSH_SECONDS)
-            exporter.shutdown()  # ends what still tries to reach a collector that is away
+            done, _ = await asyncio.wait({closing}, timeout=FLUSH_SECONDS)
+            if not done:
+                exporter.shutdown()  # ends what still tries to reach a collector that is away
             await closing
 
     @contextmanager
