@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import structlog
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -23,6 +24,9 @@ KEEP_EPOCHS_SECONDS = 60.0
 """Epochs change when somebody rotates keys, and finding them looks at every user."""
 
 
+_log = structlog.get_logger()
+
+
 @dataclass(slots=True)
 class Question:
     """What is asked, and the newest answer: None where there is none, or it is being asked for."""
@@ -33,13 +37,18 @@ class Question:
     answer: Metric | None = None
     asked_at: float = field(default=float("-inf"))
     asking: asyncio.Task[None] | None = None
+    is_failing: bool = False
 
     async def renew(self) -> None:
-        """Ask. Whatever keeps the database from answering, there is no answer then."""
+        """Ask. Whatever keeps the database from answering, there is no answer then; the log says so once."""
         try:
             self.answer = await self.ask()
-        except Exception:  # the metric is missing, and another one says so
-            self.answer = None
+        except Exception as error:  # the metric is missing, and another one says so
+            if not self.is_failing:
+                _log.warning("no answer for metrics", what=self.name, error=type(error).__name__)
+            self.is_failing = True
+        else:
+            self.is_failing = False
 
 
 class StandingCollector(Collector):

@@ -57,7 +57,7 @@ def compose() -> Tree:
 
 def of_dockerfile(instruction: str) -> str:
     """Return the argument of an instruction's last use."""
-    return re.findall(rf"^{instruction} (.+)$", DOCKERFILE, re.MULTILINE)[-1]
+    return str(re.findall(rf"^{instruction} (.+)$", DOCKERFILE, re.MULTILINE)[-1])
 
 
 @pytest.mark.parametrize("name", [*SERVERS, "migrate"])
