@@ -31,6 +31,9 @@ _WHOLE = 1 << 128
 _SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC835
 """Odd, so that multiples modulo 2**128 never meet: ids all over the range, and never the same twice."""
 
+_HEADER = 9
+"""Bytes of a wrapped key that say its epoch, which must be one that the server knows."""
+
 _FOREIGN_KEYS = """
     SELECT conrelid::regclass::text AS owner, conname AS name, pg_get_constraintdef(oid) AS rule FROM pg_constraint
     WHERE contype = 'f' AND conrelid IN ('media'::regclass, 'me_images'::regclass)
@@ -76,7 +79,8 @@ class _Rows:
         self._keys = {user_id: vault.new_user_key(user_id) for user_id in called}
         self._seals = {user_id: seals_of(vault, user_id, key) for user_id, key in self._keys.items()}
         some = self._seals[called[0]]
-        self._key = WrappedKey(os.urandom(len(self._keys[called[0]].blob)))
+        blob = self._keys[called[0]].blob
+        self._key = WrappedKey(blob[:_HEADER] + os.urandom(len(blob) - _HEADER))
         self._facts = os.urandom(len(_facts(some, crowd.media_id(0, 0))))
         self._text = os.urandom(len(_text(some, crowd.me_image_id(0, 0))))
 
