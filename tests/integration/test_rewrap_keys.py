@@ -26,7 +26,7 @@ from tests.serve_process import variables
 from tests.tokens import Issuer
 from tests.waiting import until
 
-CROWD, PEOPLE = 100_000, 12
+CROWD, PEOPLE = 100_000, 6
 
 
 @pytest.fixture
