@@ -26,7 +26,9 @@ from tests.serve_process import variables
 from tests.tokens import Issuer
 from tests.waiting import until
 
-CROWD, PEOPLE = 100_000, 6
+CROWD, PEOPLE = 100_000, 3
+LONG_SECONDS = 300.0
+"""For a machine that is busy with much else."""
 
 
 @pytest.fixture
@@ -79,13 +81,14 @@ async def test_a_hundred_thousand_keys_move_while_calls_go_on_though_it_is_kille
             group.create_task(busy.live(who, me_image_id, photo))
 
         killed = await service("rewrap-keys", folder=tmp_path, **variables(own.settings))
-        await until(lambda: own.has_moved(CROWD // 5), 60)
+        await until(lambda: own.has_moved(CROWD // 5), LONG_SECONDS)
         killed.kill()
         await killed.communicate()
         left = (await own.epochs())[1]
 
         before = busy.calls
-        status, out, err = await ended(await service("rewrap-keys", folder=tmp_path, **variables(own.settings)))
+        again = await service("rewrap-keys", folder=tmp_path, **variables(own.settings))
+        status, out, err = await ended(again, LONG_SECONDS)
         assert (status, err) == (0, "")
         assert busy.calls > before
         busy.is_over = True
