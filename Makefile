@@ -19,7 +19,7 @@ check: setup ## lint, types, import rules, contract, generated code, locks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy .ci/setup.py .ci/generate.py
+	$(BIN)/mypy .ci/setup.py .ci/generate.py .ci/node.py
 	$(BIN)/lint-imports
 	$(BIN)/buf lint
 	$(BIN)/python .ci/generate.py --check
