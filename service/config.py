@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     stream_timeout_seconds: Span = Field(120, description="How long an upload or a download may take.")
     transfer_mib: int = Field(64, ge=10, description="Photos in memory of each process, MiB; more transfers wait.")
 
+    generators_file: Path | None = Field(None, description="The registry of generators, TOML; unset: the packaged one.")
+
     decoders: PositiveInt = Field(2, description="Sandboxed decoder processes of each server process.")
     decoder_seconds: Span = Field(20, description="How long one photo may take to decode.")
 
@@ -86,10 +88,12 @@ def settings_table() -> str:
     """Return all settings as a Markdown table, as the README shows it."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        default = "required" if field.is_required() else f"`{_shown(field.default)}`"
+        default = "required" if field.is_required() else _shown(field.default)
         rows.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
     return "\n".join(rows)
 
 
 def _shown(default: object) -> str:
-    return str(default).lower() if isinstance(default, bool) else str(default)
+    if default is None:
+        return "unset"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"

@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from service.adapters.chores import BackgroundChores
+from service.adapters.generators import read_generators
 from service.adapters.keks import read_keks
 from service.adapters.objects import BucketAddress, S3Objects
 from service.adapters.pictures import PicturePool
@@ -33,11 +35,12 @@ class PlaintextRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The world, the two parts of it that can be away, and what holds the decoders in."""
+    """The world, the two parts of it that can be away, what is done beside calls, and what holds the decoders in."""
 
     world: World
     store: PostgresStore
     objects: S3Objects
+    chores: BackgroundChores
     sandbox: tuple[str, ...]
 
 
@@ -46,9 +49,11 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
     """Open everything that the use cases need.
 
     Raises:
-        UnusableKekFile, UnknownSchema, StorageUnavailable: the server cannot work with what it was given.
+        UnusableKekFile, UnusableGenerators, UnknownSchema, StorageUnavailable: the server cannot work with what it was
+            given.
     """
     vault = KeyVault(read_keks(settings.kek_file))
+    generators = read_generators(settings.generators_file)
     async with AsyncExitStack() as stack:
         connect = Database.connect(settings.database_url.get_secret_value(), connections=settings.database_connections)
         database = await stack.enter_async_context(connect)
@@ -61,8 +66,20 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
         pictures = await stack.enter_async_context(
             PicturePool.open(workers=settings.decoders, limits=DecoderLimits(seconds=settings.decoder_seconds))
         )
-        world = World(SystemClock(), RandomIds(), vault, store, objects, pictures, bell, policy(settings))
-        yield Built(world, store, objects, pictures.sandbox)
+        chores = await stack.enter_async_context(BackgroundChores.running())
+        world = World(
+            clock=SystemClock(),
+            ids=RandomIds(),
+            vault=vault,
+            store=store,
+            objects=objects,
+            pictures=pictures,
+            bell=bell,
+            chores=chores,
+            generators=generators,
+            policy=policy(settings),
+        )
+        yield Built(world, store, objects, chores, pictures.sandbox)
 
 
 @asynccontextmanager

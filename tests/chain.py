@@ -4,7 +4,7 @@ import hashlib
 import struct
 from collections.abc import Iterable
 
-from meimage.v1 import ledger_pb2
+from meimage.v1 import ledger_pb2, me_image_pb2
 
 
 def hash_of(entry: ledger_pb2.LedgerEntry) -> str:
@@ -20,6 +20,13 @@ def hash_of(entry: ledger_pb2.LedgerEntry) -> str:
         entry.caller.encode(),
         entry.me_image_id.encode(),
     ]
+    if entry.HasField("release"):
+        release = entry.release
+        texts = [release.release_id, release.generator, release.purpose]
+        for image in release.images:
+            name = me_image_pb2.Rendition.Name(image.rendition)[len("RENDITION_") :].lower().replace("_", "-")
+            texts += [image.me_image_id, name, image.sha256]
+        parts += [text.encode() for text in texts]
     return hashlib.sha256(b"".join(struct.pack(">I", len(part)) + part for part in parts)).hexdigest()
 
 

@@ -112,6 +112,8 @@ class Refusal:
     reason: str
     fields: tuple[str, ...]
     message: str
+    references: tuple[tuple[str, str], ...] = ()
+    """Of a refused release: what is refused, and why."""
 
 
 def refusal(error: grpc.aio.AioRpcError) -> Refusal:
@@ -121,14 +123,16 @@ def refusal(error: grpc.aio.AioRpcError) -> Refusal:
     assert isinstance(details, bytes)
     status = status_pb2.Status.FromString(details)
     info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    failure = error_details_pb2.PreconditionFailure()
     assert status.details[0].Unpack(info)
     assert info.domain == "meimage"
     assert uuid.UUID(info.metadata["request_id"])
     if len(status.details) > 1:
-        assert status.details[1].Unpack(bad_request)
+        assert status.details[1].Unpack(bad_request) or status.details[1].Unpack(failure)
     fields = tuple(violation.field for violation in bad_request.field_violations)
+    references = tuple((violation.subject, violation.type) for violation in failure.violations)
     assert status.code == error.code().value[0]
-    return Refusal(error.code(), info.reason, fields, error.details() or "")
+    return Refusal(error.code(), info.reason, fields, error.details() or "", references)
 
 
 async def refused(call: Awaitable[object] | AsyncIterable[object]) -> Refusal:

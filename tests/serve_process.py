@@ -19,7 +19,7 @@ def variables(settings: Settings) -> dict[str, str]:
     """Return settings as the variables that make them."""
     plain = settings.model_dump()
     secret = {name: getattr(settings, name).get_secret_value() for name in plain if name in _SECRETS}
-    return {f"ME_IMAGES_{name.upper()}": str(value) for name, value in (plain | secret).items()}
+    return {f"ME_IMAGES_{name.upper()}": str(value) for name, value in (plain | secret).items() if value is not None}
 
 
 _SECRETS = {"database_url", "s3_access_key", "s3_secret_key"}

@@ -12,6 +12,8 @@ from service.ports.outside import RenderedMedia, RenderedPicture
 
 _SAVERS: Mapping[MediaType, Callable[[pyvips.Image, int], bytes]] = {
     MediaType.WEBP: lambda image, quality: image.webpsave_buffer(Q=quality, keep="none"),
+    MediaType.PNG: lambda image, _: image.pngsave_buffer(compression=1, keep="none"),
+    MediaType.JPEG: lambda image, quality: image.jpegsave_buffer(Q=quality, keep="none"),
 }
 """One row for each format that renditions are made in; ``keep="none"`` drops EXIF, XMP, ICC and all else."""
 

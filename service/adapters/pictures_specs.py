@@ -23,6 +23,9 @@ class RenditionSpec:
 
 SPECS: Mapping[Rendition, RenditionSpec] = {
     Rendition.WEBP_320: RenditionSpec(MediaType.WEBP, 320, (80, 60, 40, 20, 5), 128 << 10),
+    Rendition.PNG_1024: RenditionSpec(MediaType.PNG, 1024, (100,), 3_900_000),
+    Rendition.JPEG_2048: RenditionSpec(MediaType.JPEG, 2048, (90, 80, 70), 4 << 20),
+    Rendition.PNG_SQUARE_1024: RenditionSpec(MediaType.PNG, 1024, (100,), 3_900_000),
 }
 """One row for each rendition."""
 

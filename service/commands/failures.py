@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from service.adapters.data_dir import DataDirInUseError
 from service.adapters.embedded import EmbeddedStoreError
+from service.adapters.generators import UnusableGenerators
 from service.adapters.keks import UnusableKekFile
 from service.adapters.postgres.database import UnknownSchema
 from service.adapters.tokens import UnusableJwks
@@ -22,7 +23,7 @@ _SENTENCES: dict[type[Exception], str] = {
     CannotListen: "ME_IMAGES_ADDRESS is taken by another process, or is not an address of this machine.",
     PlaintextRefused: "Without TLS the server listens on loopback only; ME_IMAGES_ALLOW_PLAINTEXT=true allows it.",
 }
-_OWN_WORDS = (EmbeddedStoreError, DataDirInUseError, UnusableKekFile)
+_OWN_WORDS = (EmbeddedStoreError, DataDirInUseError, UnusableKekFile, UnusableGenerators)
 KNOWN: tuple[type[Exception], ...] = (*_SENTENCES, *_OWN_WORDS, ValidationError)
 
 

@@ -1,11 +1,13 @@
-"""The ledger: what a person decided, when and through whom, each entry chained to the one before by its hash."""
+"""The ledger: what a person decided and what was released, each entry chained to the one before by its hash."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
-from service.domain.model import MeImageId, UserId
+from service.domain.model import MeImageId, Rendition, UserId
 
 FIRST_HASH = bytes(32)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,6 +20,26 @@ class LedgerKind(StrEnum):
     CONSENT_WITHDRAWN = "CONSENT_WITHDRAWN"
     REFERENCES_PAUSED = "REFERENCES_PAUSED"
     REFERENCES_RESUMED = "REFERENCES_RESUMED"
+    REFERENCES_RELEASED = "REFERENCES_RELEASED"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedImage:
+    """One image that was handed out; ``sha256`` of exactly its bytes, in lower-case hex."""
+
+    me_image_id: MeImageId
+    rendition: Rendition
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFacts:
+    """What was handed to whom, and for what."""
+
+    release_id: UUID
+    generator: str
+    purpose: str
+    images: tuple[ReleasedImage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +50,16 @@ class Deed:
     kind: LedgerKind
     at: datetime
     caller: str
-    me_image_id: MeImageId | None
+    me_image_id: MeImageId | None = None
+    release: ReleaseFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerHead:
+    """Where a ledger stands: its newest entry."""
+
+    sequence: int = 0
+    hash: bytes = FIRST_HASH
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +74,21 @@ class LedgerEntry:
     me_image_id: MeImageId | None
     previous_hash: bytes
     hash: bytes
+    release: ReleaseFacts | None = None
 
 
-def next_entry(last: LedgerEntry | None, deed: Deed) -> LedgerEntry:
-    """Return the entry of a deed that follows ``last``."""
+def next_entry(head: LedgerHead, deed: Deed) -> LedgerEntry:
+    """Return the entry of a deed that follows the newest one."""
     entry = LedgerEntry(
         user_id=deed.user_id,
-        sequence=last.sequence + 1 if last else 1,
+        sequence=head.sequence + 1,
         kind=deed.kind,
         at=deed.at,
         caller=deed.caller,
         me_image_id=deed.me_image_id,
-        previous_hash=last.hash if last else FIRST_HASH,
+        previous_hash=head.hash,
         hash=b"",
+        release=deed.release,
     )
     return replace(entry, hash=hash_of(entry))
 
@@ -70,6 +103,15 @@ def hash_of(entry: LedgerEntry) -> bytes:
         str(microseconds),
         entry.caller,
         str(entry.me_image_id or ""),
+        *_release_texts(entry.release),
     )
     parts = (b"meimage/ledger/1", entry.previous_hash, *(text.encode() for text in texts))
     return hashlib.sha256(b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()
+
+
+def _release_texts(release: ReleaseFacts | None) -> Iterator[str]:
+    if release is None:
+        return
+    yield from (str(release.release_id), release.generator, release.purpose)
+    for image in release.images:
+        yield from (str(image.me_image_id), image.rendition.value, image.sha256)

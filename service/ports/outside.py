@@ -1,6 +1,6 @@
 """Time, ids, the bucket, the decoder and the callers' tokens."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -85,6 +85,14 @@ class Pictures(Protocol):
             UndecodableImage: damaged, or it took more time or memory than a photo may.
             Overloaded: every decoder is busy and the queue is full.
         """
+        ...
+
+
+class Chores(Protocol):
+    """Work that nobody waits for, one piece at a time; it may be dropped, and then is done when it is needed."""
+
+    def soon(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Do it soon, or never."""
         ...
 
 

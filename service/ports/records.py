@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from service.domain.ledger import LedgerKind
 from service.domain.model import (
     Kind,
     MediaId,
@@ -14,6 +15,7 @@ from service.domain.model import (
     Usage,
     UserId,
 )
+from service.domain.references import Candidate
 from service.ports.sealing import WrappedKey
 
 
@@ -41,13 +43,18 @@ class MediaRecord:
 
 @dataclass(frozen=True, slots=True)
 class RenditionRecord:
-    """A row of ``renditions``; sizes are of the plain picture, in bytes and pixels."""
+    """A row of ``renditions``; sizes are of the plain picture, in bytes and pixels.
+
+    ``sealed_facts`` holds the SHA-256 of one that can be released; a thumbnail has none.
+    """
 
     rendition: Rendition
+    variant: str
     content_type: MediaType
     size_bytes: int
     width: int
     height: int
+    sealed_facts: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +112,54 @@ class ListFilter:
     kinds: tuple[Kind, ...] = ()
     ai_reference_only: bool = False
     include_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRecord:
+    """A me-image as a release sees it; ``rendition`` is the one that was asked for, once it was made."""
+
+    candidate: Candidate
+    media: MediaRecord
+    rendition: RenditionRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What a person has of what a release asks for, and whether they have switched all AI use off."""
+
+    paused: bool = False
+    records: tuple[ReferenceRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFilter:
+    """Which entries a page holds; no kinds means all, None means any."""
+
+    kinds: tuple[LedgerKind, ...] = ()
+    me_image_id: MeImageId | None = None
+    generator: str | None = None
+    caller: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRelease:
+    """What a row of ``ledger`` tells of a release: what a person looks for is plain, the rest is sealed."""
+
+    generator: str
+    me_image_ids: tuple[MeImageId, ...]
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRecord:
+    """A row of ``ledger``."""
+
+    user_id: UserId
+    sequence: int
+    kind: LedgerKind
+    at: datetime
+    caller: str
+    me_image_id: MeImageId | None
+    previous_hash: bytes
+    hash: bytes
+    release: SealedRelease | None

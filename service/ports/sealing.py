@@ -14,6 +14,8 @@ class Purpose(StrEnum):
     USER_KEY = "user-key"
     OBJECT = "object"
     MEDIA_FACTS = "media-facts"
+    RENDITION_FACTS = "rendition-facts"
+    RELEASE = "release"
     ME_IMAGE_TEXT = "me-image-text"
     ANSWER = "answer"
 

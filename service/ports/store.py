@@ -4,7 +4,6 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from service.domain.ledger import LedgerEntry
 from service.domain.model import (
     AiSettings,
     MediaId,
@@ -15,12 +14,16 @@ from service.domain.model import (
     Slot,
     UserId,
 )
+from service.domain.references import Selection
 from service.ports.events import EventBatch, EventPosition
 from service.ports.records import (
+    LedgerFilter,
+    LedgerRecord,
     ListFilter,
     ListPosition,
     MediaRecord,
     MeImageRecord,
+    References,
     RenditionRecord,
     RequestRecord,
 )
@@ -65,7 +68,7 @@ class Store(Protocol):
         ...
 
     async def rendition(self, user_id: UserId, media_id: MediaId, rendition: Rendition) -> RenditionRecord | None:
-        """Return a rendition that was made."""
+        """Return a rendition that is ready."""
         ...
 
     async def stale_media(
@@ -74,11 +77,19 @@ class Store(Protocol):
         """Return media of all users that upkeep may remove: half-written, unclaimed, or condemned before."""
         ...
 
+    async def stale_renditions(self, pending_before: datetime, limit: int) -> list[tuple[UserId, MediaId, str]]:
+        """Return renditions of all users, by variant, whose making was never finished."""
+        ...
+
+    async def references(self, user_id: UserId, selection: Selection, rendition: Rendition) -> References:
+        """Return the person's me-images that a selection names, deleted and not opted in ones too."""
+        ...
+
     async def ai_settings(self, user_id: UserId) -> AiSettings:
         """Return the user's settings; the defaults for a user who is unknown."""
         ...
 
-    async def entries(self, user_id: UserId, before: int | None, limit: int) -> list[LedgerEntry]:
+    async def entries(self, user_id: UserId, which: LedgerFilter, before: int | None, limit: int) -> list[LedgerRecord]:
         """Return entries of the user's ledger, newest first, those below a sequence number."""
         ...
 

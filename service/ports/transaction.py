@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from service.domain.events import Event
-from service.domain.ledger import LedgerEntry
+from service.domain.ledger import LedgerHead
 from service.domain.model import (
     AiSettings,
     MediaId,
@@ -15,11 +15,14 @@ from service.domain.model import (
     Slot,
     UserId,
 )
+from service.domain.references import Selection
 from service.ports.records import (
+    LedgerRecord,
     LockedUser,
     MediaRecord,
     MeImageRecord,
     NewMeImageRecord,
+    References,
     RenditionRecord,
     RequestRecord,
 )
@@ -115,11 +118,21 @@ class Transaction(Protocol):
         """Store the user's settings."""
         ...
 
-    async def last_entry(self, user_id: UserId) -> LedgerEntry | None:
-        """Return the newest entry of the user's ledger."""
+    async def references(self, user_id: UserId, selection: Selection, rendition: Rendition) -> References:
+        """Return the person's me-images that a selection names, as this transaction sees them."""
         ...
 
-    async def add_entry(self, entry: LedgerEntry) -> None:
+    async def ended_consents(
+        self, user_id: UserId, since: int, me_image_ids: Sequence[MeImageId]
+    ) -> tuple[set[MeImageId], bool]:
+        """Return whose consent was withdrawn after an entry of the ledger, and whether all use was paused."""
+        ...
+
+    async def ledger_head(self, user_id: UserId) -> LedgerHead:
+        """Return where the user's ledger stands."""
+        ...
+
+    async def add_entry(self, entry: LedgerRecord) -> None:
         """Append to the user's ledger."""
         ...
 
@@ -129,8 +142,33 @@ class Transaction(Protocol):
 
     async def condemn_media(
         self, user_id: UserId, media_id: MediaId, pending_before: datetime, unclaimed_before: datetime
-    ) -> list[Rendition] | None:
-        """Put a media out of reach for good, return its renditions; None when it is in use or too young."""
+    ) -> list[str] | None:
+        """Put a media out of reach for good, return its renditions' variants; None when it is in use or too young.
+
+        A rendition that is being made keeps its media, too.
+        """
+        ...
+
+    async def add_pending_rendition(
+        self, user_id: UserId, media_id: MediaId, rendition: RenditionRecord, at: datetime
+    ) -> bool:
+        """Record a rendition before its object is put; False when the media is not there any more."""
+        ...
+
+    async def mark_rendition_ready(
+        self, user_id: UserId, media_id: MediaId, rendition: RenditionRecord
+    ) -> RenditionRecord | None:
+        """Return the rendition that is ready, another making's or else this one; None when upkeep has condemned it."""
+        ...
+
+    async def condemn_rendition(
+        self, user_id: UserId, media_id: MediaId, variant: str, pending_before: datetime
+    ) -> bool:
+        """Put a rendition whose making was never finished out of reach; False when it is ready or too young."""
+        ...
+
+    async def forget_rendition(self, user_id: UserId, media_id: MediaId, variant: str) -> None:
+        """Remove the row of a condemned rendition, once its object is gone."""
         ...
 
     async def forget_media(self, user_id: UserId, media_id: MediaId) -> None:

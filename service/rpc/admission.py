@@ -34,7 +34,7 @@ from service.rpc.handlers import (
     behavior_of,
     with_stream_requests,
 )
-from service.rpc.methods import ENDLESS, FOR_EVERYBODY, SCOPES
+from service.rpc.methods import ENDLESS, FOR_EVERYBODY, FOR_NOBODY, SCOPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +151,8 @@ def _bearer_token(context: Context) -> str:
 
 
 def _admit(method: str, message: Message) -> None:
+    if method in FOR_NOBODY:
+        return
     subject = _subject_of(message)
     if subject is not None:
         _require_subject(current_caller(), method, subject.user_id)

@@ -31,16 +31,21 @@ LEDGER_NUMBERS: Mapping[LedgerKind, ledger_pb2.LedgerKind.ValueType] = {
     LedgerKind.CONSENT_WITHDRAWN: ledger_pb2.LEDGER_KIND_CONSENT_WITHDRAWN,
     LedgerKind.REFERENCES_PAUSED: ledger_pb2.LEDGER_KIND_REFERENCES_PAUSED,
     LedgerKind.REFERENCES_RESUMED: ledger_pb2.LEDGER_KIND_REFERENCES_RESUMED,
+    LedgerKind.REFERENCES_RELEASED: ledger_pb2.LEDGER_KIND_REFERENCES_RELEASED,
+}
+RENDITION_NUMBERS: Mapping[Rendition, pb.Rendition.ValueType] = {
+    Rendition.WEBP_320: pb.RENDITION_WEBP_320,
+    Rendition.PNG_1024: pb.RENDITION_PNG_1024,
+    Rendition.JPEG_2048: pb.RENDITION_JPEG_2048,
+    Rendition.PNG_SQUARE_1024: pb.RENDITION_PNG_SQUARE_1024,
 }
 
 KINDS: Mapping[int, Kind] = {int(number): kind for kind, number in KIND_NUMBERS.items()}
 SLOTS: Mapping[int, Slot] = {int(number): slot for slot, number in SLOT_NUMBERS.items()}
+LEDGER_KINDS: Mapping[int, LedgerKind] = {int(number): kind for kind, number in LEDGER_NUMBERS.items()}
 RENDITIONS: Mapping[int, Rendition | None] = {
     pb.RENDITION_UNSPECIFIED: None,
-    pb.RENDITION_WEBP_320: Rendition.WEBP_320,
-    pb.RENDITION_PNG_1024: Rendition.PNG_1024,
-    pb.RENDITION_JPEG_2048: Rendition.JPEG_2048,
-    pb.RENDITION_PNG_SQUARE_1024: Rendition.PNG_SQUARE_1024,
+    **{int(number): rendition for rendition, number in RENDITION_NUMBERS.items()},
 }
 VIEWS: Mapping[int, bool] = {
     pb.ME_IMAGE_VIEW_UNSPECIFIED: False,

@@ -1,7 +1,7 @@
 """The one place where an exception becomes a gRPC status: a reason for callers, a fault for the log."""
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Never
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Never, cast
 
 import grpc
 import structlog
@@ -67,6 +67,8 @@ async def _told(inner: StreamBehavior, incoming: AsyncIterator[Message], context
         if error.__cause__ is not None:
             _log.warning("refused", request_id=current_call().request_id, error=error)
         await _abort(context, error)
+    except errors.ReferencesRefused as refused:
+        await _abort(context, refused.refusals[0].why(), _precondition_failure(refused.refusals))
     except grpc.aio.AbortError:
         raise
     except Exception as error:  # the last resort: whatever it is, its text must not reach a caller
@@ -74,24 +76,37 @@ async def _told(inner: StreamBehavior, incoming: AsyncIterator[Message], context
         await _abort(context, errors.InternalFault())
 
 
-async def _abort(context: Context, error: errors.MeImageError) -> Never:
+async def _abort(context: Context, error: errors.MeImageError, *more: Message) -> Never:
     code, message = STATUS[type(error)], error.public_message()
-    status = status_pb2.Status(code=code.value[0], message=message, details=_details(error))
+    details = [_packed(each) for each in (*_details(error), *more)]
+    status = status_pb2.Status(code=code.value[0], message=message, details=details)
     await context.abort(code, message, trailing_metadata=((DETAILS_KEY, status.SerializeToString()),))
 
 
-def _details(error: errors.MeImageError) -> list[any_pb2.Any]:
+def _details(error: errors.MeImageError) -> Iterator[Message]:
     request_id = str(current_call().request_id)
-    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata={"request_id": request_id})
-    details = [any_pb2.Any()]
-    details[0].Pack(info)
+    yield error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata={"request_id": request_id})
     if isinstance(error, errors.InvalidFields) and error.violations:
-        bad_request = error_details_pb2.BadRequest(
+        yield error_details_pb2.BadRequest(
             field_violations=[
                 error_details_pb2.BadRequest.FieldViolation(field=each.field, description=each.description)
                 for each in error.violations
             ]
         )
-        details.append(any_pb2.Any())
-        details[1].Pack(bad_request)
-    return details
+
+
+def _precondition_failure(refusals: Sequence[errors.Refusal]) -> Message:
+    """Say of each reference why it is refused: as many as fit into a trailer."""
+    violations = [
+        error_details_pb2.PreconditionFailure.Violation(
+            type=each.why.reason, subject=each.subject, description=each.why.public_message()
+        )
+        for each in refusals[: errors.MAX_VIOLATIONS]
+    ]
+    return cast("Message", error_details_pb2.PreconditionFailure(violations=violations))
+
+
+def _packed(message: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed

@@ -16,6 +16,7 @@ from service.rpc.enums import KINDS, SLOTS
 _USER_ID = re.compile(rf"[^\x00-\x1f\x7f-\x9f]{{1,{limits.MAX_USER_ID_CHARACTERS}}}")
 """Without control characters: these 65 are Unicode's category Cc, for all versions (stability policy)."""
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _NO_UUID = UUID(int=0)
 _Value = TypeVar("_Value")
@@ -57,6 +58,16 @@ class Fields:
         if len(text) > most:
             self.bad(field, f"must have at most {most} characters")
         return text
+
+    def line(self, field: str, text: str, most: int) -> str:
+        """Read a text of one line that must be there."""
+        if not 1 <= len(text) <= most or _CONTROL.search(text):
+            self.bad(field, f"must have 1 to {most} characters, none of them a control character")
+        return text
+
+    def page_size(self, asked: int) -> int:
+        """Read the size of a page, which may be left out."""
+        return self.number("page_size", asked or limits.DEFAULT_PAGE_SIZE, 1, limits.MAX_PAGE_SIZE)
 
     def sha256(self, field: str, text: str) -> str:
         """Read a SHA-256 in lower-case hexadecimal."""

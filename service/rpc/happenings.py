@@ -7,13 +7,15 @@ from meimage.v1 import event_pb2, ledger_pb2
 from meimage.v1 import me_image_service_pb2 as pb
 
 from service.domain import events, limits
-from service.domain.ledger import LedgerEntry
-from service.domain.model import UserId
+from service.domain.ledger import LedgerEntry, LedgerKind
+from service.domain.model import MeImageId, UserId
+from service.ports.records import LedgerFilter
 from service.rpc.convert import timestamp
-from service.rpc.enums import KIND_NUMBERS, LEDGER_NUMBERS, SLOT_NUMBERS
+from service.rpc.enums import KIND_NUMBERS, LEDGER_KINDS, LEDGER_NUMBERS, SLOT_NUMBERS
 from service.rpc.fields import Fields
+from service.rpc.releases import record_message
 from service.usecases.events import list_events, watch_events
-from service.usecases.ledger import list_ledger
+from service.usecases.ledger import LedgerQuery, list_ledger
 from service.usecases.world import World
 
 
@@ -26,8 +28,15 @@ class Happenings:
     async def ListLedgerEntries(
         self, request: pb.ListLedgerEntriesRequest, context: object
     ) -> pb.ListLedgerEntriesResponse:
-        size = _page_size(request.page_size)
-        page = await list_ledger(self._world, UserId(request.user_id), size, request.page_token)
+        fields = Fields()
+        query = LedgerQuery(
+            user_id=UserId(request.user_id),
+            which=_ledger_filter(fields, request),
+            page_size=fields.page_size(request.page_size),
+            page_token=request.page_token,
+        )
+        fields.check()
+        page = await list_ledger(self._world, query)
         entries = [_entry_message(entry) for entry in page.entries]
         return pb.ListLedgerEntriesResponse(entries=entries, next_page_token=page.next_page_token)
 
@@ -52,13 +61,24 @@ class Happenings:
 
 def _page_size(asked: int) -> int:
     fields = Fields()
-    size = fields.number("page_size", asked or limits.DEFAULT_PAGE_SIZE, 1, limits.MAX_PAGE_SIZE)
+    size = fields.page_size(asked)
     fields.check()
     return size
 
 
 def _whose(user_id: str) -> UserId | None:
     return UserId(user_id) if user_id else None
+
+
+def _ledger_filter(fields: Fields, request: pb.ListLedgerEntriesRequest) -> LedgerFilter:
+    kinds = {
+        fields.choice(f"kinds[{i}]", LEDGER_KINDS, number, LedgerKind.CONSENT_GIVEN)
+        for i, number in enumerate(request.kinds)
+    }
+    me_image_id = MeImageId(fields.uuid("me_image_id", request.me_image_id)) if request.me_image_id else None
+    generator = fields.text("generator", request.generator, limits.MAX_GENERATOR_CHARACTERS)
+    caller = fields.text("caller", request.caller, limits.MAX_CALLER_CHARACTERS)
+    return LedgerFilter(tuple(sorted(kinds)), me_image_id, generator or None, caller or None)
 
 
 def _entry_message(entry: LedgerEntry) -> ledger_pb2.LedgerEntry:
@@ -71,6 +91,7 @@ def _entry_message(entry: LedgerEntry) -> ledger_pb2.LedgerEntry:
         me_image_id=str(entry.me_image_id or ""),
         previous_hash=entry.previous_hash.hex(),
         hash=entry.hash.hex(),
+        release=record_message(entry.release) if entry.release else None,
     )
 
 

@@ -17,7 +17,7 @@ from service.rpc.fields import Fields
 from service.rpc.happenings import Happenings
 from service.rpc.pool_rules import PoolRules
 from service.usecases.create import Creation, create_me_image
-from service.usecases.download import find_download, open_download
+from service.usecases.download import Wish, find_download, open_download
 from service.usecases.pool import ListQuery, get_me_image, list_me_images
 from service.usecases.receive import UploadHeader, receive
 from service.usecases.upload import Upload, store_upload
@@ -82,7 +82,8 @@ class MeImages(PoolRules, Happenings, MeImageServiceServicer):
         me_image_id = MeImageId(fields.uuid("me_image_id", request.me_image_id))
         rendition = fields.choice("rendition", RENDITIONS, request.rendition, default=None)
         fields.check()
-        download = await find_download(self._world, UserId(request.user_id), me_image_id, rendition)
+        wish = Wish(current_caller(), UserId(request.user_id), me_image_id, rendition)
+        download = await find_download(self._world, wish)
         async with self._transfers.hold(download.size_bytes):
             opened = await open_download(self._world, download)
             header = pb.DownloadHeader(

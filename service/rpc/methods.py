@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from service.domain.callers import Scope
 
 ME_IMAGE_SERVICE = "meimage.v1.MeImageService"
+REFERENCE_SERVICE = "meimage.v1.ReferenceService"
 
 SCOPES: Mapping[str, Scope] = {
     f"/{ME_IMAGE_SERVICE}/UploadMeImage": Scope.WRITE,
@@ -24,10 +25,16 @@ SCOPES: Mapping[str, Scope] = {
     f"/{ME_IMAGE_SERVICE}/ListLedgerEntries": Scope.READ,
     f"/{ME_IMAGE_SERVICE}/ListMeImageEvents": Scope.READ,
     f"/{ME_IMAGE_SERVICE}/WatchMeImages": Scope.READ,
+    f"/{REFERENCE_SERVICE}/ListReferences": Scope.RELEASE,
+    f"/{REFERENCE_SERVICE}/ListGenerators": Scope.RELEASE,
+    f"/{REFERENCE_SERVICE}/ReleaseReferences": Scope.RELEASE,
 }
 
 FOR_EVERYBODY = frozenset({f"/{ME_IMAGE_SERVICE}/ListMeImageEvents", f"/{ME_IMAGE_SERVICE}/WatchMeImages"})
 """Methods that may name no user, and then are about all; that needs Scope.WATCH instead."""
+
+FOR_NOBODY = frozenset({f"/{REFERENCE_SERVICE}/ListGenerators"})
+"""Methods that are about no user."""
 
 ENDLESS = frozenset({f"/{ME_IMAGE_SERVICE}/WatchMeImages"})
 """Methods that go on for as long as the caller likes."""

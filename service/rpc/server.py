@@ -8,6 +8,7 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from meimage.v1.me_image_service_pb2_grpc import add_MeImageServiceServicer_to_server
+from meimage.v1.reference_service_pb2_grpc import add_ReferenceServiceServicer_to_server
 
 from service.ports.outside import TokenVerifier
 from service.rpc.admission import Admission, Pace
@@ -16,7 +17,8 @@ from service.rpc.call_log import CallLog
 from service.rpc.errors import Errors
 from service.rpc.health import Pingable, watched_health
 from service.rpc.me_image_service import MeImages
-from service.rpc.methods import ME_IMAGE_SERVICE
+from service.rpc.methods import ME_IMAGE_SERVICE, REFERENCE_SERVICE
+from service.rpc.reference_service import References
 from service.usecases.world import World
 
 GRACE_SECONDS = 10.0
@@ -74,7 +76,9 @@ async def serving(
     server = grpc.aio.server(
         interceptors=interceptors, options=(*_OPTIONS, ("grpc.so_reuseport", int(door.share_port)))
     )
-    add_MeImageServiceServicer_to_server(MeImages(world, ByteBudget(door.transfer_bytes)), server)
+    transfers = ByteBudget(door.transfer_bytes)
+    add_MeImageServiceServicer_to_server(MeImages(world, transfers), server)
+    add_ReferenceServiceServicer_to_server(References(world, transfers), server)
     try:
         port = server.add_insecure_port(door.address)
     except RuntimeError:
@@ -82,7 +86,7 @@ async def serving(
     async with watched_health(needs) as health:
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         if door.reflection:
-            names = (ME_IMAGE_SERVICE, "grpc.health.v1.Health", reflection.SERVICE_NAME)
+            names = (ME_IMAGE_SERVICE, REFERENCE_SERVICE, "grpc.health.v1.Health", reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, server)
         await server.start()
         try:

@@ -12,6 +12,7 @@ from service.domain.model import AiSettings, MeImage, MeImageId, RequestId, User
 from service.ports.records import MeImageRecord
 from service.usecases.answers import Retryable
 from service.usecases.mutation import Mutation, Target, change_me_image, mutation
+from service.usecases.renditions import prepare_reference
 from service.usecases.world import World
 
 SET_AI_REFERENCE = Retryable("SetAiReferenceEnabled", TypeAdapter(MeImage))
@@ -30,7 +31,15 @@ async def set_ai_reference(world: World, target: Target, *, enabled: bool) -> Me
             await note_consent(change, record.me_image_id, given=enabled)
         return await change.me_image(record.me_image_id)
 
-    return await change_me_image(world, SET_AI_REFERENCE, target, enabled, work)
+    me_image = await change_me_image(world, SET_AI_REFERENCE, target, enabled, work)
+    prepare_soon(world, target.caller, me_image)
+    return me_image
+
+
+def prepare_soon(world: World, caller: Caller, me_image: MeImage) -> None:
+    """Let a me-image that is opted in be made ready for its first release, while nobody waits."""
+    if me_image.usage.ai_reference:
+        world.chores.soon(lambda: prepare_reference(world, caller, me_image.user_id, me_image.me_image_id))
 
 
 async def note_consent(change: Mutation, me_image_id: MeImageId, *, given: bool) -> None:

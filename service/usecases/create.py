@@ -10,7 +10,7 @@ from service.domain.events import MeImageAdded
 from service.domain.model import MediaId, MeImage, MeImageId, NewMeImage, RequestId, UserId
 from service.ports.records import MediaRecord, NewMeImageRecord
 from service.usecases.answers import Retryable
-from service.usecases.consent import note_consent
+from service.usecases.consent import note_consent, prepare_soon
 from service.usecases.mutation import Mutation, mutation_of_known
 from service.usecases.primary import take_over
 from service.usecases.world import Policy, World
@@ -46,7 +46,9 @@ async def create_me_image(world: World, caller: Caller, creation: Creation) -> M
                 raise MediaNotFound
             return await insert_me_image(change, world.policy, media, creation.new)
 
-        return await change.once(CREATE, creation.request_id, (creation.media_id, creation.new), work)
+        me_image = await change.once(CREATE, creation.request_id, (creation.media_id, creation.new), work)
+    prepare_soon(world, caller, me_image)
+    return me_image
 
 
 async def insert_me_image(change: Mutation, policy: Policy, media: MediaRecord, new: NewMeImage) -> MeImage:

@@ -4,9 +4,11 @@ import asyncio
 import hashlib
 from dataclasses import dataclass
 
+from service.domain.callers import Caller
 from service.domain.errors import MeImageDeleted, MeImageNotFound
 from service.domain.model import MediaId, MediaType, MeImageId, Rendition, UserId
-from service.domain.objects import object_key, variant_of
+from service.domain.objects import ORIGINAL, object_key
+from service.usecases.renditions import ensure_rendition
 from service.usecases.sealed import UserSeals, seals_of
 from service.usecases.world import World
 
@@ -18,7 +20,7 @@ class Download:
     seals: UserSeals
     sha256: str | None
     media_id: MediaId
-    rendition: Rendition | None
+    variant: str
     content_type: MediaType
     size_bytes: int
     width: int
@@ -33,35 +35,38 @@ class Opened:
     sha256: str
 
 
-async def find_download(world: World, user_id: UserId, me_image_id: MeImageId, rendition: Rendition | None) -> Download:
-    """Return what to download: the original, or a rendition. Raises MeImageNotFound, MeImageDeleted."""
-    found = await world.store.me_image(user_id, me_image_id)
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Who wants what: a rendition, or None for the original."""
+
+    caller: Caller
+    user_id: UserId
+    me_image_id: MeImageId
+    rendition: Rendition | None
+
+
+async def find_download(world: World, wish: Wish) -> Download:
+    """Return what to download; a rendition is made on first need. Raises MeImageNotFound, MeImageDeleted."""
+    found = await world.store.me_image(wish.user_id, wish.me_image_id)
     if found is None:
         raise MeImageNotFound
     wrapped, record = found
     if record.deleted_at is not None:
         raise MeImageDeleted
     media = record.media
-    picture = media if rendition is None else await world.store.rendition(user_id, media.media_id, rendition)
-    if picture is None:
-        raise MeImageNotFound
-    seals = seals_of(world.vault, user_id, wrapped)
-    return Download(
-        seals=seals,
-        sha256=seals.media(media).sha256 if rendition is None else None,
-        media_id=media.media_id,
-        rendition=rendition,
-        content_type=picture.content_type,
-        size_bytes=picture.size_bytes,
-        width=picture.width,
-        height=picture.height,
-    )
+    seals = seals_of(world.vault, wish.user_id, wrapped)
+    if wish.rendition is None:
+        sizes = (media.size_bytes, media.width, media.height)
+        return Download(seals, seals.media(media).sha256, media.media_id, ORIGINAL, media.content_type, *sizes)
+    made = await ensure_rendition(world, wish.caller, wish.user_id, media, wish.rendition)
+    sizes = (made.size_bytes, made.width, made.height)
+    return Download(seals, None, media.media_id, made.variant, made.content_type, *sizes)
 
 
 async def open_download(world: World, download: Download) -> Opened:
     """Fetch and open it. Raises SealBroken or ObjectMissing when the bucket holds something else than was stored."""
-    sealed = await world.objects.get(object_key(download.media_id, download.rendition))
-    context = download.seals.object_context(download.media_id, variant_of(download.rendition))
+    sealed = await world.objects.get(object_key(download.media_id, download.variant))
+    context = download.seals.object_context(download.media_id, download.variant)
 
     def open_whole() -> Opened:
         content = world.vault.open(download.seals.key, context, sealed)

@@ -9,12 +9,13 @@ from typing import TypeVar
 from service.domain.callers import Caller
 from service.domain.errors import EtagMismatch, MeImageNotFound
 from service.domain.events import Event, Fact
-from service.domain.ledger import Deed, LedgerKind, next_entry
+from service.domain.ledger import Deed, LedgerEntry, LedgerKind, ReleaseFacts, next_entry
 from service.domain.model import Etag, MeImage, MeImageId, RequestId, UserId
 from service.ports.outside import Ids
 from service.ports.records import LockedUser, MeImageRecord
 from service.ports.transaction import Transaction
 from service.usecases.answers import Retryable
+from service.usecases.ledger import sealed_entry
 from service.usecases.sealed import UserSeals, etag_of, seals_of
 from service.usecases.world import World
 
@@ -48,10 +49,14 @@ class Mutation:
         if self.events:
             await self.tx.add_events(self.user_id, self.events)
 
-    async def enter(self, kind: LedgerKind, me_image_id: MeImageId | None = None) -> None:
+    async def enter(
+        self, kind: LedgerKind, me_image_id: MeImageId | None = None, release: ReleaseFacts | None = None
+    ) -> LedgerEntry:
         """Append to the user's ledger."""
-        last = await self.tx.last_entry(self.user_id)
-        await self.tx.add_entry(next_entry(last, Deed(self.user_id, kind, self.at, self.caller, me_image_id)))
+        deed = Deed(self.user_id, kind, self.at, self.caller, me_image_id, release)
+        entry = next_entry(await self.tx.ledger_head(self.user_id), deed)
+        await self.tx.add_entry(sealed_entry(self.seals, entry))
+        return entry
 
     async def record(self, me_image_id: MeImageId) -> MeImageRecord:
         """Return a me-image as it stands now. Raises MeImageNotFound."""

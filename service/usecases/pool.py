@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from service.domain.errors import MeImageNotFound
 from service.domain.model import THUMBNAIL, MediaId, MeImage, MeImageId, UserId
-from service.domain.objects import object_key, variant_of
+from service.domain.objects import object_key
 from service.ports.records import ListFilter, ListPosition
 from service.usecases.paging import page_token, position_of
 from service.usecases.sealed import UserSeals, seals_of
@@ -57,7 +57,7 @@ async def list_me_images(world: World, query: ListQuery) -> Page:
 
 async def _thumbnail(world: World, seals: UserSeals, media_id: MediaId) -> bytes:
     sealed = await world.objects.get(object_key(media_id, THUMBNAIL))
-    return seals.vault.open(seals.key, seals.object_context(media_id, variant_of(THUMBNAIL)), sealed)
+    return seals.vault.open(seals.key, seals.object_context(media_id, THUMBNAIL), sealed)
 
 
 def _next_token(query: ListQuery, me_images: tuple[MeImage, ...], *, more: bool) -> str:

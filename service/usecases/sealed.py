@@ -66,12 +66,23 @@ class UserSeals:
             purge_at=record.purge_at,
         )
 
+    def seal_digest(self, media_id: MediaId, variant: str, sha256: str) -> bytes:
+        """Seal the digest of a rendition that can be released."""
+        return self.vault.seal(self.key, self._digest(media_id, variant), bytes.fromhex(sha256))
+
+    def digest(self, media_id: MediaId, variant: str, sealed: bytes) -> str:
+        """Open the digest of a rendition, SHA-256 in lower-case hex. Raises SealBroken."""
+        return self.vault.open(self.key, self._digest(media_id, variant), sealed).hex()
+
     def object_context(self, media_id: MediaId, variant: str) -> SealContext:
         """Say where an object of the bucket belongs."""
         return SealContext(Purpose.OBJECT, self.user_id, media_id, variant)
 
     def _facts(self, media_id: MediaId) -> SealContext:
         return SealContext(Purpose.MEDIA_FACTS, self.user_id, media_id)
+
+    def _digest(self, media_id: MediaId, variant: str) -> SealContext:
+        return SealContext(Purpose.RENDITION_FACTS, self.user_id, media_id, variant)
 
     def _text(self, me_image_id: MeImageId) -> SealContext:
         return SealContext(Purpose.ME_IMAGE_TEXT, self.user_id, me_image_id)

@@ -4,13 +4,13 @@ A media is condemned under its user's lock, so that nobody can claim it any more
 rows. Whatever is interrupted goes on in the next run.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from service.domain.callers import UPKEEP
-from service.domain.model import MediaId, MeImageId, Rendition, UserId
-from service.domain.objects import object_key
+from service.domain.model import MediaId, MeImageId, UserId
+from service.domain.objects import ORIGINAL, object_key
 from service.usecases.deletion import purge
 from service.usecases.mutation import mutation_of_known
 from service.usecases.world import World
@@ -47,7 +47,7 @@ class UpkeepReport:
 async def upkeep(world: World, retention: Retention) -> UpkeepReport:
     """Sweep until nothing is left to remove, and say how much it was."""
     me_images = await _purge(world)
-    media = objects = 0
+    media, objects = 0, await _sweep_renditions(world, retention)
     seen: set[tuple[UserId, MediaId]] = set()
     while fresh := [each for each in await _stale(world, retention) if each not in seen]:
         seen.update(fresh)
@@ -82,10 +82,10 @@ async def _sweep(world: World, retention: Retention, user_id: UserId, media_id: 
         if change is None:
             return 0
         pending_before, unclaimed_before = retention.limits(change.at)
-        renditions = await change.tx.condemn_media(user_id, media_id, pending_before, unclaimed_before)
-    if renditions is None:
+        variants = await change.tx.condemn_media(user_id, media_id, pending_before, unclaimed_before)
+    if variants is None:
         return 0
-    keys = _object_keys(media_id, renditions)
+    keys = [object_key(media_id, variant) for variant in (ORIGINAL, *variants)]
     await world.objects.remove(keys)
     async with mutation_of_known(world, UPKEEP, user_id) as change:
         if change is not None:
@@ -93,8 +93,34 @@ async def _sweep(world: World, retention: Retention, user_id: UserId, media_id: 
     return len(keys)
 
 
-def _object_keys(media_id: MediaId, renditions: Iterable[Rendition]) -> list[str]:
-    return [object_key(media_id, None), *(object_key(media_id, rendition) for rendition in renditions)]
+async def _sweep_renditions(world: World, retention: Retention) -> int:
+    """Remove what makings of renditions left behind that were interrupted, or overtaken by another."""
+    total = 0
+    seen: set[tuple[UserId, MediaId, str]] = set()
+    while fresh := [each for each in await _stale_renditions(world, retention) if each not in seen]:
+        seen.update(fresh)
+        for user_id, media_id, variant in fresh:
+            total += await _sweep_rendition(world, retention, user_id, media_id, variant)
+    return total
+
+
+async def _stale_renditions(world: World, retention: Retention) -> list[tuple[UserId, MediaId, str]]:
+    pending_before, _ = retention.limits(world.clock.now())
+    return await world.store.stale_renditions(pending_before, BATCH)
+
+
+async def _sweep_rendition(
+    world: World, retention: Retention, user_id: UserId, media_id: MediaId, variant: str
+) -> bool:
+    async with mutation_of_known(world, UPKEEP, user_id) as change:
+        pending_before, _ = retention.limits(world.clock.now())
+        if change is None or not await change.tx.condemn_rendition(user_id, media_id, variant, pending_before):
+            return False
+    await world.objects.remove([object_key(media_id, variant)])
+    async with mutation_of_known(world, UPKEEP, user_id) as change:
+        if change is not None:
+            await change.tx.forget_rendition(user_id, media_id, variant)
+    return True
 
 
 async def _forget(forget: Callable[[datetime, int], Awaitable[int]], before: datetime) -> int:

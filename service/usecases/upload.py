@@ -11,12 +11,13 @@ from pydantic import TypeAdapter
 from service.domain.callers import Caller
 from service.domain.errors import StorageUnavailable
 from service.domain.media_types import SNIFF_BYTES, media_type_of
-from service.domain.model import THUMBNAIL, Media, MediaId, MediaType, MeImage, Rendition, UserId
-from service.domain.objects import object_key, variant_of
+from service.domain.model import THUMBNAIL, Media, MediaId, MediaType, MeImage, UserId
+from service.domain.objects import ORIGINAL, object_key
 from service.ports.outside import RenderedMedia, RenderedPicture
 from service.ports.records import MediaRecord, RenditionRecord
 from service.ports.sealing import DigestUse
 from service.usecases.answers import Retryable
+from service.usecases.consent import prepare_soon
 from service.usecases.create import insert_me_image
 from service.usecases.mutation import mutation
 from service.usecases.receive import Photo, UploadHeader
@@ -120,13 +121,13 @@ async def _record_pending(
 async def _put_objects(
     world: World, seals: UserSeals, media_id: MediaId, photo: Photo, rendered: RenderedMedia
 ) -> None:
-    async def put(rendition: Rendition | None, plain: bytes) -> None:
-        context = seals.object_context(media_id, variant_of(rendition))
+    async def put(variant: str, plain: bytes) -> None:
+        context = seals.object_context(media_id, variant)
         sealed = await asyncio.to_thread(world.vault.seal, seals.key, context, plain)
-        await world.objects.put(object_key(media_id, rendition), sealed)
+        await world.objects.put(object_key(media_id, variant), sealed)
 
     await asyncio.gather(
-        put(None, photo.content), *(put(picture.rendition, picture.data) for picture in rendered.pictures)
+        put(ORIGINAL, photo.content), *(put(picture.rendition, picture.data) for picture in rendered.pictures)
     )
 
 
@@ -147,7 +148,10 @@ async def _make_ready(world: World, upload: Upload, pending: MediaId | None) -> 
                 me_image = await insert_me_image(change, world.policy, media, upload.header.new_me_image)
             return Uploaded(change.seals.media(media), me_image)
 
-        return await change.once(UPLOAD, upload.header.request_id, upload.content, work)
+        uploaded = await change.once(UPLOAD, upload.header.request_id, upload.content, work)
+    if uploaded.me_image is not None:
+        prepare_soon(world, upload.caller, uploaded.me_image)
+    return uploaded
 
 
 def _content_digest(seals: UserSeals, photo: Photo) -> bytes:
@@ -155,4 +159,5 @@ def _content_digest(seals: UserSeals, photo: Photo) -> bytes:
 
 
 def _rendition_record(picture: RenderedPicture) -> RenditionRecord:
-    return RenditionRecord(picture.rendition, picture.content_type, len(picture.data), picture.width, picture.height)
+    name, sizes = picture.rendition, (len(picture.data), picture.width, picture.height)
+    return RenditionRecord(name, name, picture.content_type, *sizes, sealed_facts=None)

@@ -1,10 +1,12 @@
 """Everything that a use case may need from outside, as one argument."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from service.domain.generators import Generator
 from service.ports.events import Bell
-from service.ports.outside import Clock, Ids, ObjectStore, Pictures
+from service.ports.outside import Chores, Clock, Ids, ObjectStore, Pictures
 from service.ports.sealing import Vault
 from service.ports.store import Store
 
@@ -29,4 +31,6 @@ class World:
     objects: ObjectStore
     pictures: Pictures
     bell: Bell
+    chores: Chores
+    generators: Mapping[str, Generator]
     policy: Policy

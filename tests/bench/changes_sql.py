@@ -17,7 +17,7 @@ from service.adapters.postgres.database import APPLICATION_ROLE, Executor
 from service.adapters.postgres.events import _ADD as ADD_EVENTS
 from service.adapters.postgres.events import _NOTIFY as NOTIFY
 from service.adapters.postgres.ledger import _ADD as ADD_ENTRY
-from service.adapters.postgres.ledger import _LAST as LAST_ENTRY
+from service.adapters.postgres.ledger import _HEAD as LAST_ENTRY
 from service.adapters.postgres.me_images import _CHANGE as CHANGE
 from service.adapters.postgres.me_images import _FIND as FIND
 from service.adapters.postgres.slots import _CLAIM as CLAIM
@@ -70,7 +70,8 @@ class _Changes:
             await db.execute(CHANGE, user_id, me_image_id, *changed, at)
             last = await db.fetchrow(LAST_ENTRY, user_id)
             sequence = last["sequence"] + 1 if last else 1
-            await db.execute(ADD_ENTRY, user_id, sequence, kind, at, _CALLER, me_image_id, _HASH, _HASH)
+            entry = (sequence, kind, at, _CALLER, me_image_id, _HASH, _HASH)
+            await db.execute(ADD_ENTRY, user_id, *entry, None, None, None)
             await _one(db, FIND, user_id, me_image_id)
             toggled = "MeImageAiReferenceToggled"
             event = ([uuid.uuid4()], [revision], [at], [_CALLER], [me_image_id], [toggled], [fact])

@@ -8,7 +8,7 @@ from uuid import UUID
 import grpc
 
 from service.domain.model import MediaId
-from service.domain.objects import object_key
+from service.domain.objects import ORIGINAL, object_key
 from tests.bench.figures import Aim, Report, Row, Series
 from tests.bench.helper import Answer, Helper, helping
 from tests.bench.load import WrongAnswersError
@@ -77,7 +77,7 @@ async def _uploaded(stage: Stage, channel: grpc.aio.Channel) -> _Original:
     owner = person(channel, somebody.token, somebody.user_id)
     content = varied(await asyncio.to_thread(stage.photo.read_bytes))
     uploaded = await owner.upload(content, face("me"))
-    key = object_key(MediaId(UUID(uploaded.media.media_id)), None)
+    key = object_key(MediaId(UUID(uploaded.media.media_id)), ORIGINAL)
     return _Original(owner, uploaded.me_image.me_image_id, content, key)
 
 

@@ -59,6 +59,7 @@ async def test_missing_settings_are_named(tmp_path: Path) -> None:
         ({"ME_IMAGES_ADDRESS": "192.0.2.1:1", "ME_IMAGES_ALLOW_PLAINTEXT": "true"}, "not an address of this machine"),
         ({"ME_IMAGES_DATABASE_URL": "postgresql://127.0.0.1:1/none"}, "does not answer"),
         ({"ME_IMAGES_KEK_FILE": "nowhere"}, "cannot read the KEK file"),
+        ({"ME_IMAGES_GENERATORS_FILE": "nowhere.toml"}, "nowhere.toml: cannot be read"),
         ({"ME_IMAGES_JWKS_FILE": "nowhere"}, "ME_IMAGES_JWKS_FILE"),
         ({"ME_IMAGES_WORKERS": "none"}, "ME_IMAGES_WORKERS is wrong"),
     ],

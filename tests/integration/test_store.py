@@ -44,7 +44,7 @@ def media() -> MediaRecord:
 async def ready_media(tx: Transaction, user: UserId) -> MediaId:
     record = media()
     await tx.add_pending_media(
-        user, record, os.urandom(32), [RenditionRecord(Rendition.WEBP_320, MediaType.WEBP, 1, 1, 1)]
+        user, record, os.urandom(32), [RenditionRecord(Rendition.WEBP_320, "webp-320", MediaType.WEBP, 1, 1, 1, None)]
     )
     assert await tx.mark_media_ready(user, record.media_id) is not None
     return record.media_id

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
-from meimage.v1 import error_reason_pb2, me_image_service_pb2
+from meimage.v1 import error_reason_pb2, me_image_service_pb2, reference_service_pb2
 
 from service.domain.callers import Scope
-from service.rpc.methods import FOR_EVERYBODY, ME_IMAGE_SERVICE, SCOPES, is_open
+from service.rpc.methods import FOR_EVERYBODY, FOR_NOBODY, ME_IMAGE_SERVICE, REFERENCE_SERVICE, SCOPES, is_open
 
-SERVICES = [me_image_service_pb2.DESCRIPTOR.services_by_name[name] for name in ("MeImageService",)]
+FILES = (me_image_service_pb2.DESCRIPTOR, reference_service_pb2.DESCRIPTOR)
+SERVICES = [service for file in FILES for service in file.services_by_name.values()]
 METHODS = {f"/{service.full_name}/{method.name}": method for service in SERVICES for method in service.methods}
-CONTRACT = (Path(__file__).parents[2] / "protos/meimage/v1/me_image_service.proto").read_text()
+PROTOS = Path(__file__).parents[2] / "protos"
+CONTRACT = "".join((PROTOS / file.name).read_text() for file in FILES)
 REASONS = [value.name for value in error_reason_pb2.ErrorReason.DESCRIPTOR.values]
 COMMON = {"UNAUTHENTICATED", "PERMISSION_DENIED", "INVALID_FIELDS", "TOO_SLOW", "OVERLOADED"}
 every_method = pytest.mark.parametrize("name", METHODS, ids=lambda name: name.rpartition("/")[2])
@@ -33,8 +35,7 @@ def names_a_user(message: Descriptor) -> bool:
 
 def test_every_method_has_a_scope_and_every_scope_a_method() -> None:
     assert set(SCOPES) == set(METHODS)
-    assert {service.full_name for service in SERVICES} == {ME_IMAGE_SERVICE}
-    assert set(me_image_service_pb2.DESCRIPTOR.services_by_name) == {"MeImageService"}
+    assert {service.full_name for service in SERVICES} == {ME_IMAGE_SERVICE, REFERENCE_SERVICE}
 
 
 @every_method
@@ -46,7 +47,7 @@ def test_the_contract_names_the_same_scope(name: str) -> None:
 
 @every_method
 def test_a_request_names_its_user(name: str) -> None:
-    assert names_a_user(METHODS[name].input_type)
+    assert names_a_user(METHODS[name].input_type) is (name not in FOR_NOBODY)
 
 
 @every_method

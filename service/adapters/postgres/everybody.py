@@ -12,6 +12,10 @@ _STALE_MEDIA = """
     WHERE state = 'condemned' OR (state = 'pending' AND idle_since < $1) OR (state = 'ready' AND idle_since < $2)
     ORDER BY idle_since LIMIT $3
 """
+_STALE_RENDITIONS = """
+    SELECT user_id, media_id, variant FROM renditions
+    WHERE state = 'condemned' OR (state = 'pending' AND made_at < $1) ORDER BY made_at LIMIT $2
+"""
 _DUE = "SELECT user_id, me_image_id FROM me_images WHERE purge_at <= $1 ORDER BY purge_at LIMIT $2"
 _FORGET_REQUESTS = """
     DELETE FROM requests WHERE (user_id, request_id) IN (
@@ -42,6 +46,12 @@ class Everybody:
         async with self._database.everybody() as connection:
             rows = await connection.fetch(_STALE_MEDIA, pending_before, unclaimed_before, limit)
         return [(row["user_id"], row["media_id"]) for row in rows]
+
+    async def stale_renditions(self, pending_before: datetime, limit: int) -> list[tuple[UserId, MediaId, str]]:
+        """See Store."""
+        async with self._database.everybody() as connection:
+            rows = await connection.fetch(_STALE_RENDITIONS, pending_before, limit)
+        return [(row["user_id"], row["media_id"], row["variant"]) for row in rows]
 
     async def due_me_images(self, now: datetime, limit: int) -> list[tuple[UserId, MeImageId]]:
         """See Store."""

@@ -1,16 +1,28 @@
 """The table ``ledger``: entries are added and read, and the application's role can do nothing else to them."""
 
-from service.adapters.postgres.database import Executor, Row, as_user
-from service.domain.ledger import LedgerEntry, LedgerKind
-from service.domain.model import UserId
+from collections.abc import Sequence
 
-_COLUMNS = "user_id, sequence, kind, at, caller, me_image_id, previous_hash, hash"
-_LAST = f"SELECT {_COLUMNS} FROM ledger WHERE user_id = $1 ORDER BY sequence DESC LIMIT 1"
-_ADD = f"INSERT INTO ledger ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+from service.adapters.postgres.database import Executor, Row, as_user
+from service.domain.ledger import LedgerHead, LedgerKind
+from service.domain.model import MeImageId, UserId
+from service.ports.records import LedgerFilter, LedgerRecord, SealedRelease
+
+_COLUMNS = "sequence, kind, at, caller, me_image_id, previous_hash, hash, generator, released, sealed_release"
+_HEAD = "SELECT sequence, hash FROM ledger WHERE user_id = $1 ORDER BY sequence DESC LIMIT 1"
+_ADD = f"INSERT INTO ledger (user_id, {_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 _NEWEST = as_user(f"""
-    SELECT {_COLUMNS.replace("user_id", "l.user_id")} FROM ledger l
-    WHERE l.user_id = me.user_id AND ($2::integer IS NULL OR sequence < $2) ORDER BY sequence DESC LIMIT $3
+    SELECT {_COLUMNS} FROM ledger l
+    WHERE l.user_id = me.user_id AND ($2::integer IS NULL OR sequence < $2)
+    AND (cardinality($3::text[]) = 0 OR kind = ANY ($3))
+    AND ($4::uuid IS NULL OR me_image_id = $4 OR $4 = ANY (released))
+    AND ($5::text IS NULL OR generator = $5) AND ($6::text IS NULL OR caller = $6)
+    ORDER BY sequence DESC LIMIT $7
 """)
+_ENDED = """
+    SELECT DISTINCT kind, me_image_id FROM ledger WHERE user_id = $1 AND sequence > $2 AND (
+        kind = 'REFERENCES_PAUSED' OR (kind = 'CONSENT_WITHDRAWN' AND me_image_id = ANY ($3::uuid[]))
+    )
+"""
 
 
 class Ledger:
@@ -19,13 +31,14 @@ class Ledger:
     def __init__(self, db: Executor) -> None:
         self._db = db
 
-    async def last_entry(self, user_id: UserId) -> LedgerEntry | None:
+    async def ledger_head(self, user_id: UserId) -> LedgerHead:
         """See Transaction."""
-        row = await self._db.fetchrow(_LAST, user_id)
-        return _entry(row) if row else None
+        row = await self._db.fetchrow(_HEAD, user_id)
+        return LedgerHead(row["sequence"], row["hash"]) if row else LedgerHead()
 
-    async def add_entry(self, entry: LedgerEntry) -> None:
+    async def add_entry(self, entry: LedgerRecord) -> None:
         """See Transaction."""
+        release = entry.release
         await self._db.execute(
             _ADD,
             entry.user_id,
@@ -36,12 +49,33 @@ class Ledger:
             entry.me_image_id,
             entry.previous_hash,
             entry.hash,
+            *((release.generator, release.me_image_ids, release.sealed) if release else (None, None, None)),
         )
 
-    async def entries(self, user_id: UserId, before: int | None, limit: int) -> list[LedgerEntry]:
+    async def entries(self, user_id: UserId, which: LedgerFilter, before: int | None, limit: int) -> list[LedgerRecord]:
         """See Store."""
-        return [_entry(row) for row in await self._db.fetch(_NEWEST, user_id, before, limit)]
+        chosen = (which.kinds, which.me_image_id, which.generator, which.caller)
+        return [_record(user_id, row) for row in await self._db.fetch(_NEWEST, user_id, before, *chosen, limit)]
+
+    async def ended_consents(
+        self, user_id: UserId, since: int, me_image_ids: Sequence[MeImageId]
+    ) -> tuple[set[MeImageId], bool]:
+        """See Transaction."""
+        rows = await self._db.fetch(_ENDED, user_id, since, me_image_ids)
+        withdrawn = {row["me_image_id"] for row in rows if row["kind"] == LedgerKind.CONSENT_WITHDRAWN}
+        return withdrawn, any(row["kind"] == LedgerKind.REFERENCES_PAUSED for row in rows)
 
 
-def _entry(row: Row) -> LedgerEntry:
-    return LedgerEntry(**dict(row) | {"kind": LedgerKind(row["kind"])})
+def _record(user_id: UserId, row: Row) -> LedgerRecord:
+    sealed = row["sealed_release"]
+    return LedgerRecord(
+        user_id=user_id,
+        sequence=row["sequence"],
+        kind=LedgerKind(row["kind"]),
+        at=row["at"],
+        caller=row["caller"],
+        me_image_id=row["me_image_id"],
+        previous_hash=row["previous_hash"],
+        hash=row["hash"],
+        release=None if sealed is None else SealedRelease(row["generator"], tuple(row["released"]), sealed),
+    )

@@ -1,10 +1,10 @@
-"""The tables ``media`` and ``renditions``: pending before their objects are put, ready after, condemned at last."""
+"""The table ``media``: pending before its objects are put, ready after, condemned at last."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from service.adapters.postgres.database import Executor, Row, as_user
-from service.domain.model import MediaId, MediaType, Rendition, UserId
+from service.domain.model import MediaId, MediaType, UserId
 from service.ports.records import MediaRecord, RenditionRecord
 
 MEDIA_COLUMNS = "media_id, content_type, size_bytes, width, height, sealed_facts, created_at"
@@ -15,8 +15,10 @@ _ADD = """
     VALUES ($1, 'pending', $2, $9, $3, $4, $5, $6, $7, $8, $9)
 """
 _ADD_RENDITIONS = """
-    INSERT INTO renditions (user_id, media_id, rendition, content_type, size_bytes, width, height)
-    SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::integer[], $6::integer[], $7::integer[])
+    INSERT INTO renditions
+        (user_id, media_id, state, made_at, rendition, variant, content_type, size_bytes, width, height)
+    SELECT $1, $2, 'ready', $3, *
+    FROM unnest($4::text[], $5::text[], $6::text[], $7::integer[], $8::integer[], $9::integer[])
 """
 _READY = f"""
     UPDATE media SET state = 'ready' WHERE user_id = $1 AND media_id = $2 AND state = 'pending'
@@ -29,24 +31,23 @@ _FIND = f"SELECT {MEDIA_COLUMNS} FROM media WHERE user_id = $1 AND media_id = $2
 _OF_CONTENT = as_user(f"""
     SELECT {MEDIA_COLUMNS} FROM media m WHERE m.user_id = me.user_id AND content_digest = $2 AND state = 'ready'
 """)
-_RENDITION = as_user("""
-    SELECT rendition, content_type, size_bytes, width, height FROM renditions r
-    WHERE r.user_id = me.user_id AND media_id = $2 AND rendition = $3
-""")
 _MAY_GO = """
     (state = 'condemned' OR (state = 'pending' AND idle_since < $1) OR (state = 'ready' AND idle_since < $2))
 """
 _CONDEMN = f"""
     UPDATE media m SET state = 'condemned' WHERE {_MAY_GO} AND user_id = $3 AND media_id = $4
     AND NOT EXISTS (SELECT FROM me_images i WHERE i.user_id = $3 AND i.media_id = $4)
-    RETURNING ARRAY(SELECT rendition FROM renditions r WHERE r.user_id = $3 AND r.media_id = $4) AS renditions
+    AND NOT EXISTS (
+        SELECT FROM renditions r WHERE r.user_id = $3 AND r.media_id = $4 AND r.state = 'pending' AND r.made_at >= $1
+    )
+    RETURNING ARRAY(SELECT variant FROM renditions r WHERE r.user_id = $3 AND r.media_id = $4) AS variants
 """
 _FORGET_RENDITIONS = "DELETE FROM renditions WHERE user_id = $1 AND media_id = $2"
 _FORGET = "DELETE FROM media WHERE user_id = $1 AND media_id = $2 AND state = 'condemned'"
 
 
-class MediaTables:
-    """Statements on ``media`` and ``renditions``."""
+class MediaTable:
+    """Statements on ``media``, and on the renditions that come and go with it."""
 
     def __init__(self, db: Executor) -> None:
         self._db = db
@@ -63,12 +64,13 @@ class MediaTables:
         await self._db.execute(_ADD, user_id, content_digest, *facts, media.sealed_facts, media.created_at)
         columns = (
             [r.rendition for r in renditions],
+            [r.variant for r in renditions],
             [r.content_type for r in renditions],
             [r.size_bytes for r in renditions],
             [r.width for r in renditions],
             [r.height for r in renditions],
         )
-        await self._db.execute(_ADD_RENDITIONS, user_id, media.media_id, *columns)
+        await self._db.execute(_ADD_RENDITIONS, user_id, media.media_id, media.created_at, *columns)
 
     async def mark_media_ready(self, user_id: UserId, media_id: MediaId) -> MediaRecord | None:
         """See Transaction."""
@@ -89,20 +91,12 @@ class MediaTables:
         row = await self._db.fetchrow(_OF_CONTENT, user_id, content_digest)
         return media_record(row) if row else None
 
-    async def rendition(self, user_id: UserId, media_id: MediaId, rendition: Rendition) -> RenditionRecord | None:
-        """See Store."""
-        row = await self._db.fetchrow(_RENDITION, user_id, media_id, rendition)
-        if row is None:
-            return None
-        sizes = (row["size_bytes"], row["width"], row["height"])
-        return RenditionRecord(Rendition(row["rendition"]), MediaType(row["content_type"]), *sizes)
-
     async def condemn_media(
         self, user_id: UserId, media_id: MediaId, pending_before: datetime, unclaimed_before: datetime
-    ) -> list[Rendition] | None:
+    ) -> list[str] | None:
         """See Transaction."""
         row = await self._db.fetchrow(_CONDEMN, pending_before, unclaimed_before, user_id, media_id)
-        return [Rendition(name) for name in row["renditions"]] if row else None
+        return list(row["variants"]) if row else None
 
     async def forget_media(self, user_id: UserId, media_id: MediaId) -> None:
         """See Transaction."""

@@ -8,18 +8,20 @@ from service.adapters.postgres.events import Events
 from service.adapters.postgres.everybody import Everybody
 from service.adapters.postgres.ledger import Ledger
 from service.adapters.postgres.me_images import MeImages
-from service.adapters.postgres.media import MediaTables
+from service.adapters.postgres.media import MediaTable
+from service.adapters.postgres.references import ReferenceRows
+from service.adapters.postgres.renditions import Renditions
 from service.adapters.postgres.requests import Requests
 from service.adapters.postgres.slots import Slots
 from service.adapters.postgres.users import Users
 from service.domain.model import UserId
 
 
-class PostgresTransaction(Users, MediaTables, MeImages, Slots, Requests, Ledger, Events):
+class PostgresTransaction(Users, MediaTable, Renditions, MeImages, ReferenceRows, Slots, Requests, Ledger, Events):
     """Port Transaction over one connection."""
 
 
-class PostgresStore(Users, MediaTables, MeImages, Requests, Ledger, Events, Everybody):
+class PostgresStore(Users, MediaTable, Renditions, MeImages, ReferenceRows, Requests, Ledger, Events, Everybody):
     """Port Store."""
 
     def __init__(self, database: Database) -> None:
