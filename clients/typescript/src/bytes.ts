@@ -28,8 +28,7 @@ export class Verification {
   /** Throw where not exactly the announced bytes came. */
   end(): void {
     if (this.#sizeBytes !== this.#announced.sizeBytes || this.#hash.digest("hex") !== this.#announced.sha256) {
-      const message = "the bytes that came are not those that the server announced";
-      throw new MeImageError(message, Code.DataLoss, { reason: "DIGEST_MISMATCH" });
+      throw brokenStream("the bytes that came are not those that the server announced");
     }
   }
 }

@@ -83,7 +83,7 @@ export class MeImageClient {
   /**
    * Return the bytes of a me-image: the original, or a rendition.
    *
-   * @throws MeImageError, with the reason `DIGEST_MISMATCH` where other bytes come than the server announced
+   * @throws MeImageError, with the code `Code.DataLoss` where not exactly the bytes come that the server announced
    */
   download(options: DownloadOptions): Promise<Uint8Array> {
     return download(this.pool, options);

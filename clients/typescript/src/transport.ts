@@ -59,10 +59,31 @@ async function authorized(header: HeadersInit | undefined, token: TokenProvider)
   return headers;
 }
 
-async function* typedMessages<T>(messages: AsyncIterable<T>, signal: AbortSignal | undefined): AsyncGenerator<T> {
+/** The messages of a stream, with typed errors. */
+function typedMessages<T>(messages: AsyncIterable<T>, signal: AbortSignal | undefined): AsyncIterable<T> {
+  const iterator = messages[Symbol.asyncIterator]();
+  // The transport lets go of a cancelled call, and of its timer, which keeps the process alive, only when it is read once more.
+  const letGo = () => void toTheEnd(iterator);
+  signal?.addEventListener("abort", letGo, { once: true });
+  const next = async () => {
+    try {
+      const result = await iterator.next();
+      if (result.done === true) {
+        signal?.removeEventListener("abort", letGo);
+      }
+      return result;
+    } catch (thrown) {
+      signal?.removeEventListener("abort", letGo);
+      throw typed(thrown, signal);
+    }
+  };
+  return { [Symbol.asyncIterator]: () => ({ next }) };
+}
+
+async function toTheEnd(iterator: AsyncIterator<unknown>): Promise<void> {
   try {
-    yield* messages;
-  } catch (thrown) {
-    throw typed(thrown, signal);
+    while ((await iterator.next()).done !== true);
+  } catch {
+    // Cancelled, as was asked for.
   }
 }
