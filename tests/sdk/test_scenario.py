@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -91,8 +90,6 @@ async def _transcript(language: str, config: Path) -> Transcript:
     async with asyncio.timeout(RUN_SECONDS):
         out, err = await process.communicate()
     steps = [json.loads(line) for line in out.decode().splitlines()]
-    if report := os.environ.get("SCENARIO_TRANSCRIPTS"):
-        Path(report, f"{language}.jsonl").write_bytes(out)
     last = steps[-1]["step"] if steps else None
     assert process.returncode == 0, f"the runner ended after {last!r} with: {err.decode()}"
     return {step["step"]: step for step in steps}
