@@ -79,18 +79,22 @@ func (c *Client) Upload(ctx context.Context, source io.Reader, options UploadOpt
 
 func (o UploadOptions) header(photo []byte) *meimagev1.UploadHeader {
 	digest := sha256.Sum256(photo)
-	written, size := hex.EncodeToString(digest[:]), int32(len(photo))
+	written := hex.EncodeToString(digest[:])
 	if o.RequestID == "" {
 		o.RequestID = newUUID()
 	}
-	return &meimagev1.UploadHeader{
+	header := &meimagev1.UploadHeader{
 		UserId:     o.UserID,
 		Filename:   o.Filename,
 		Sha256:     &written,
-		SizeBytes:  &size,
 		RequestId:  o.RequestID,
 		NewMeImage: o.NewMeImage,
 	}
+	// A size of 0 would be refused as a bad field; without it the reason is UPLOAD_EMPTY.
+	if size := int32(len(photo)); size > 0 {
+		header.SizeBytes = &size
+	}
+	return header
 }
 
 func (c *Client) uploadOnce(
