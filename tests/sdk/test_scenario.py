@@ -23,7 +23,7 @@ RUN_SECONDS = 300.0
 RUNNERS: dict[str, tuple[Path, list[str]]] = {
     "Python": (ROOT, [sys.executable, "-m", "tests.sdk.runner"]),
     "Go": (ROOT / "clients" / "go", ["go", "run", "./internal/scenario"]),
-    "TypeScript": (ROOT / "clients" / "typescript", ["node", "scenario/runner.ts"]),
+    "TypeScript": (ROOT / "clients" / "typescript", ["node", "build/scenario/runner.js"]),
 }
 """By language: where its runner starts, and with which command."""
 

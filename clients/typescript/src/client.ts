@@ -10,16 +10,16 @@ import type { UploadMeImageResponse } from "./gen/meimage/v1/me_image_service_pb
 import { MeImageService } from "./gen/meimage/v1/me_image_service_pb.js";
 import type { ReleaseValidation } from "./gen/meimage/v1/reference_service_pb.js";
 import { ReferenceService } from "./gen/meimage/v1/reference_service_pb.js";
-import type { LedgerHead, VerifyLedgerOptions } from "./ledger.js";
+import type { VerifiedLedger, VerifyLedgerOptions } from "./ledger.js";
 import { verifyLedger } from "./ledger.js";
-import type { ReleaseOptions, ReleaseStream, WholeRelease } from "./release.js";
+import type { ReleaseOptions, ReleaseStream, ReleasedReferences } from "./release.js";
 import { release, releaseStream, validateRelease } from "./release.js";
 import type { Source } from "./source.js";
 import type { TokenProvider } from "./transport.js";
 import { dressed } from "./transport.js";
 import type { UploadOptions } from "./upload.js";
 import { upload } from "./upload.js";
-import type { WatchedEvent, WatchOptions } from "./watch.js";
+import type { Watched, WatchOptions } from "./watch.js";
 import { watch } from "./watch.js";
 
 /** What a connection takes beside the address. */
@@ -94,7 +94,7 @@ export class MeImageClient {
    *
    * @throws MeImageError, where references are refused with `refusals`; with the code `Code.DataLoss` where not all of it came
    */
-  release(options: ReleaseOptions): Promise<WholeRelease> {
+  release(options: ReleaseOptions): Promise<ReleasedReferences> {
     return release(this.references, options);
   }
 
@@ -123,7 +123,7 @@ export class MeImageClient {
    *
    * @throws MeImageError, where the server refuses the watch; with the reason `RESUME_TOKEN_EXPIRED`, list everything and watch from now
    */
-  watch(options: WatchOptions = {}): AsyncGenerator<WatchedEvent, void, undefined> {
+  watch(options: WatchOptions = {}): AsyncGenerator<Watched, void, undefined> {
     return watch(this.pool, options, this.#backoff);
   }
 
@@ -132,7 +132,7 @@ export class MeImageClient {
    *
    * @throws LedgerBroken, where it does not hold together; MeImageError
    */
-  verifyLedger(options: VerifyLedgerOptions): Promise<LedgerHead> {
+  verifyLedger(options: VerifyLedgerOptions): Promise<VerifiedLedger> {
     return verifyLedger(this.pool, options);
   }
 

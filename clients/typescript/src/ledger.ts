@@ -14,7 +14,7 @@ const RULE = "meimage/ledger/1";
 const PAGE_SIZE = 200;
 
 /** What a ledger that holds together is. */
-export interface LedgerHead {
+export interface VerifiedLedger {
   /** How many entries it has. */
   readonly entries: number;
   /** The `hash` of the last one; of a ledger without entries {@link FIRST_HASH}. */
@@ -41,7 +41,7 @@ export interface VerifyLedgerOptions extends CallOptions {
 }
 
 /** Verify a person's ledger; see MeImageClient.verifyLedger. */
-export async function verifyLedger(pool: Client<typeof MeImageService>, options: VerifyLedgerOptions): Promise<LedgerHead> {
+export async function verifyLedger(pool: Client<typeof MeImageService>, options: VerifyLedgerOptions): Promise<VerifiedLedger> {
   const { userId } = options;
   const entries: LedgerEntry[] = [];
   let pageToken = "";
@@ -50,26 +50,24 @@ export async function verifyLedger(pool: Client<typeof MeImageService>, options:
     entries.push(...page.entries);
     pageToken = page.nextPageToken;
   } while (pageToken !== "");
-  return verifyEntries(entries.reverse(), userId);
+  return verifyEntries(userId, entries.reverse());
 }
 
 /**
  * Recompute the chain of a whole ledger by the rule of ledger.proto, version 1.
  *
+ * @param userId - the person whose ledger it should be
  * @param entries - all entries, the first one first
- * @param userId - the person whose ledger it should be; left out: that of the first entry
  * @throws LedgerBroken at the first entry that is not what the rule says
  */
-export function verifyEntries(entries: Iterable<LedgerEntry>, userId?: string): LedgerHead {
-  let head: LedgerHead = { entries: 0, headHash: FIRST_HASH };
-  let owner = userId;
+export function verifyEntries(userId: string, entries: Iterable<LedgerEntry>): VerifiedLedger {
+  let head: VerifiedLedger = { entries: 0, headHash: FIRST_HASH };
   for (const entry of entries) {
     const sequence = head.entries + 1;
-    owner ??= entry.userId;
     if (entry.sequence !== sequence) {
       throw new LedgerBroken(sequence, "the entry of this sequence is missing");
     }
-    if (entry.userId !== owner) {
+    if (entry.userId !== userId) {
       throw new LedgerBroken(sequence, "it is somebody else's");
     }
     if (entry.previousHash !== head.headHash) {

@@ -50,7 +50,7 @@ export interface WholeImage {
 }
 
 /** A release, whole. */
-export interface WholeRelease {
+export interface ReleasedReferences {
   /** UUID of the release, as the ledger has it. */
   readonly releaseId: string;
   /** The generator, as the registry names it. */
@@ -84,7 +84,7 @@ type Part = ReleaseReferencesResponse["part"];
 type Parts = AsyncIterator<ReleaseReferencesResponse>;
 
 /** Release whole images; see MeImageClient.release. */
-export async function release(references: References, options: ReleaseOptions): Promise<WholeRelease> {
+export async function release(references: References, options: ReleaseOptions): Promise<ReleasedReferences> {
   const stream = await releaseStream(references, options);
   const images: WholeImage[] = [];
   for await (const { image, chunks } of stream.images) {

@@ -29,7 +29,7 @@ export interface UploadOptions extends CallOptions {
   /** UUID under which the server knows this upload, however often it is sent. Left out: one is made. */
   readonly requestId?: string | undefined;
   /** Told how many bytes were sent, of how many; begins again with every attempt. What it throws ends the upload and reaches the caller. */
-  readonly onProgress?: ((sentBytes: number, totalBytes: number) => void) | undefined;
+  readonly progress?: ((sentBytes: number, totalBytes: number) => void) | undefined;
 }
 
 /** Store a photo; see MeImageClient.upload. */
@@ -55,7 +55,7 @@ export async function upload(
   });
   const deadline = new Deadline(options.timeoutMs ?? BYTES_TIMEOUT_MS);
   const attempt = async () => {
-    const sending = new Sending(header, content, options.onProgress);
+    const sending = new Sending(header, content, options.progress);
     try {
       const { signal } = options;
       return await pool.uploadMeImage(sending.messages(), given({ signal, timeoutMs: deadline.leftMs }));
@@ -76,7 +76,7 @@ class Sending {
   constructor(
     readonly header: UploadMeImageRequest,
     readonly content: Uint8Array,
-    readonly onProgress: UploadOptions["onProgress"],
+    readonly progress: UploadOptions["progress"],
   ) {}
 
   async *messages(): AsyncGenerator<UploadMeImageRequest> {
@@ -91,7 +91,7 @@ class Sending {
 
   #tell(sent: number, total: number): void {
     try {
-      this.onProgress?.(sent, total);
+      this.progress?.(sent, total);
     } catch (thrown) {
       this.failed = true;
       this.failure = thrown;

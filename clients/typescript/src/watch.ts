@@ -22,7 +22,7 @@ export interface WatchOptions {
 }
 
 /** Something that happened, and where to go on after it. */
-export interface WatchedEvent {
+export interface Watched {
   /** What happened. */
   readonly event: MeImageEvent;
   /** What a later watch takes to go on after this event. */
@@ -34,7 +34,7 @@ export async function* watch(
   pool: Client<typeof MeImageService>,
   options: WatchOptions,
   backoff: Backoff,
-): AsyncGenerator<WatchedEvent, void, undefined> {
+): AsyncGenerator<Watched, void, undefined> {
   const call = new Cancellation(options.signal);
   const known = new Known();
   let { resumeToken = "" } = options;

@@ -10,6 +10,7 @@ import { Fake } from "./fake.js";
 const ENTRIES = (JSON.parse(readFileSync("test/ledger.json", "utf8")) as object[]).map((json) =>
   fromJson(LedgerEntrySchema, { ...json }),
 );
+const USER = "Zoë|42";
 const HEAD = { entries: ENTRIES.length, headHash: ENTRIES.at(-1)?.hash };
 
 function brokenAt(sequence: number) {
@@ -29,8 +30,8 @@ function changed(sequence: number, change: (entry: LedgerEntry) => void): Ledger
 
 test("the vector of the service verifies", () => {
   assert.equal(ENTRIES.length, 5);
-  assert.deepEqual(verifyEntries(ENTRIES), HEAD);
-  assert.deepEqual(verifyEntries([]), { entries: 0, headHash: FIRST_HASH });
+  assert.deepEqual(verifyEntries(USER, ENTRIES), HEAD);
+  assert.deepEqual(verifyEntries(USER, []), { entries: 0, headHash: FIRST_HASH });
 });
 
 test("every change is found where it is", () => {
@@ -52,7 +53,7 @@ test("every change is found where it is", () => {
     [4, (entry) => entry.release?.images.forEach((image) => (image.sha256 = FIRST_HASH))],
   ];
   for (const [sequence, change] of changes) {
-    assert.throws(() => verifyEntries(changed(sequence, change)), brokenAt(sequence));
+    assert.throws(() => verifyEntries(USER, changed(sequence, change)), brokenAt(sequence));
   }
 });
 
@@ -61,16 +62,16 @@ test("a change that is hashed anew breaks the entry after it", () => {
     entry.caller = "user:mallory";
     entry.hash = hashOf(entry);
   });
-  assert.throws(() => verifyEntries(forged), brokenAt(3));
+  assert.throws(() => verifyEntries(USER, forged), brokenAt(3));
 });
 
 test("a gap, a repetition, another order and a missing beginning are found", () => {
   const [one, two, three] = ENTRIES as [LedgerEntry, LedgerEntry, LedgerEntry];
-  assert.throws(() => verifyEntries([one, three]), brokenAt(2));
-  assert.throws(() => verifyEntries([one, one]), brokenAt(2));
-  assert.throws(() => verifyEntries([two, one]), brokenAt(1));
-  assert.throws(() => verifyEntries(ENTRIES.slice(1)), brokenAt(1));
-  assert.throws(() => verifyEntries(ENTRIES, "eve"), brokenAt(1));
+  assert.throws(() => verifyEntries(USER, [one, three]), brokenAt(2));
+  assert.throws(() => verifyEntries(USER, [one, one]), brokenAt(2));
+  assert.throws(() => verifyEntries(USER, [two, one]), brokenAt(1));
+  assert.throws(() => verifyEntries(USER, ENTRIES.slice(1)), brokenAt(1));
+  assert.throws(() => verifyEntries("eve", ENTRIES), brokenAt(1));
 });
 
 test("a ledger is read page by page and verified", async () => {
@@ -85,7 +86,7 @@ test("a ledger is read page by page and verified", async () => {
       return page as ListLedgerEntriesResponse;
     });
   });
-  assert.deepEqual(await fake.client.verifyLedger({ userId: ENTRIES[0]?.userId ?? "" }), HEAD);
+  assert.deepEqual(await fake.client.verifyLedger({ userId: USER }), HEAD);
   assert.deepEqual(asked, ["", "more"]);
   await assert.rejects(fake.client.verifyLedger({ userId: "eve" }), brokenAt(1));
 });

@@ -95,7 +95,7 @@ test("the header says what the caller says, and progress is told", async () => {
     filename: "a.jpg",
     requestId: "given",
     newMeImage: { kind: Kind.FACE, tags: ["one"] },
-    onProgress: (sent, total) => told.push([sent, total]),
+    progress: (sent, total) => told.push([sent, total]),
   });
   const header = received[0]?.header;
   assert.deepEqual([header?.userId, header?.filename, header?.requestId], ["ada", "a.jpg", "given"]);
@@ -185,10 +185,10 @@ test("what the progress function or the source throws reaches the caller as it i
   const { fake: started } = await taking();
   await using fake = started;
   const enough = new Error("enough");
-  const onProgress = () => {
+  const progress = () => {
     throw enough;
   };
-  await assert.rejects(fake.client.upload(PHOTO, { userId: "ada", onProgress }), (thrown) => thrown === enough);
+  await assert.rejects(fake.client.upload(PHOTO, { userId: "ada", progress }), (thrown) => thrown === enough);
   await assert.rejects(fake.client.upload("/nowhere/face.jpg", { userId: "ada" }), { code: "ENOENT" });
 });
 
@@ -196,8 +196,8 @@ test("an upload can be cancelled while it sends", async () => {
   const { fake: started } = await taking();
   await using fake = started;
   const controller = new AbortController();
-  const onProgress = () => controller.abort();
-  await assert.rejects(fake.client.upload(PHOTO, { userId: "ada", onProgress, signal: controller.signal }), (thrown) => {
+  const progress = () => controller.abort();
+  await assert.rejects(fake.client.upload(PHOTO, { userId: "ada", progress, signal: controller.signal }), (thrown) => {
     return thrown instanceof MeImageError && thrown.code === Code.Canceled;
   });
 });
