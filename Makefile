@@ -24,7 +24,7 @@ check: setup ## lint, types, import rules, contract, generated code, locks
 	$(BIN)/buf lint
 	$(BIN)/python .ci/generate.py --check
 	$(BIN)/python -m pip check
-	@! grep -n '://' requirements*.lock || { echo 'a lock file names an address'; exit 1; }
+	@! grep -n '://' requirements*.lock clients/typescript/package-lock.json || { echo 'a lock file names an address'; exit 1; }
 
 generate: setup ## make the stubs of all clients from protos
 	$(BIN)/python .ci/generate.py
@@ -44,7 +44,7 @@ setup:
 
 clean: ## remove .venv and all caches, but no data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
-	rm -rf *.egg-info clients/python/*.egg-info
+	rm -rf *.egg-info clients/python/*.egg-info clients/typescript/node_modules clients/typescript/build clients/typescript/dist
 	find service tests clients .ci -name __pycache__ -prune -exec rm -rf {} +
 
 clean-data: ## remove .data: the photos and keys of `make run`
