@@ -247,7 +247,8 @@ async def _from_parts(client: meimage.Client, request: ReleaseReferencesRequest)
 
 
 def _source(path: Path, kind: str) -> Source:
-    return {"path": path, "bytes": path.read_bytes(), "stream": _streamed(path.read_bytes())}[kind]
+    sources: dict[str, Source] = {"path": path, "bytes": path.read_bytes(), "stream": _streamed(path.read_bytes())}
+    return sources[kind]
 
 
 async def _streamed(content: bytes) -> AsyncIterator[bytes]:
