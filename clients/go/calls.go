@@ -74,6 +74,10 @@ func (i interceptors) authorize(ctx context.Context) (context.Context, error) {
 	if err != nil {
 		return nil, &Error{Code: codes.Unauthenticated, Message: "the token function failed", cause: err}
 	}
+	// gRPC would fail such a call as INTERNAL, which looks like a connection that broke: a line break at the end of a file.
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, &Error{Code: codes.Unauthenticated, Message: "the token holds a character that no token has"}
+	}
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token), nil
 }
 

@@ -14,7 +14,8 @@ import (
 const (
 	// UnaryDeadline is how long a unary call may take, retries included, where its context has no deadline.
 	UnaryDeadline = 30 * time.Second
-	// StreamDeadline is how long an upload, a download or a release may take, where its context has no deadline.
+	// StreamDeadline is how long a download, a release or one attempt of an upload may take, where its context has no
+	// deadline.
 	StreamDeadline = 120 * time.Second
 
 	keepaliveAfter, keepaliveTimeout = 20 * time.Second, 5 * time.Second
@@ -55,7 +56,7 @@ func Connect(address string, token TokenFunc, options ...Option) (*Client, error
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageBytes)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveAfter, Timeout: keepaliveTimeout}),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{
-			BaseDelay: firstDelay, Multiplier: 2, Jitter: jitterShare, MaxDelay: longestDelay,
+			BaseDelay: firstDelay, Multiplier: 2, Jitter: 0.2, MaxDelay: longestDelay,
 		}, MinConnectTimeout: longestDelay}),
 		// Else whoever answers for DNS could have mutations repeated.
 		grpc.WithDisableServiceConfig(),

@@ -35,7 +35,10 @@ func (c *Client) Download(ctx context.Context, userID, meImageID string, renditi
 	for {
 		part, err := stream.Recv()
 		if atEnd(err) {
-			return content.Bytes(), proof.whole()
+			if err := proof.whole(); err != nil {
+				return nil, err
+			}
+			return content.Bytes(), nil
 		}
 		if err != nil {
 			return nil, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -13,7 +12,6 @@ import (
 const (
 	attempts                 = 4
 	firstDelay, longestDelay = 200 * time.Millisecond, 5 * time.Second
-	jitterShare              = 0.2
 )
 
 // pace says how long to wait before calls are repeated; tests have one that does not wait.
@@ -54,13 +52,14 @@ func (p pace) retry(ctx context.Context, again func(error) bool, once func() err
 	}
 }
 
-// delay is how long to wait after so many failures in a row: doubling, at most 5 s, a fifth more or less by chance.
+// delay is how long to wait after so many failures in a row: doubling, at most 5 s. Chance takes up to a half away, so that
+// clients that failed together do not come back together.
 func (p pace) delay(failures int) time.Duration {
 	long := longestDelay
 	if doublings := failures - 1; doublings < 5 {
 		long = min(firstDelay<<doublings, longestDelay)
 	}
-	return min(time.Duration(float64(long)*(1+jitterShare*(2*p.chance()-1))), longestDelay)
+	return time.Duration(float64(long) * (1 + p.chance()) / 2)
 }
 
 func isUnavailable(err error) bool {
@@ -68,9 +67,8 @@ func isUnavailable(err error) bool {
 	return errors.As(err, &refused) && refused.Code == codes.Unavailable
 }
 
-// isLost tells a connection that broke, or a server that is away, from an answer.
-//
-// A stream that was reset on the way has no details and a code that proxies and gRPC chose; only its text says what it was.
+// isLost tells a connection that broke, or a server that is away, from an answer. A stream that was reset on the way is INTERNAL
+// or UNKNOWN to gRPC; what our server says with these codes has a reason.
 func isLost(err error) bool {
 	var refused *Error
 	if !errors.As(err, &refused) {
@@ -79,5 +77,5 @@ func isLost(err error) bool {
 	if refused.Code == codes.Unavailable {
 		return true
 	}
-	return refused.Reason == "" && refused.cause == nil && strings.Contains(refused.Message, "RST_STREAM")
+	return refused.Reason == "" && (refused.Code == codes.Internal || refused.Code == codes.Unknown)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"me-images.example/meimage/meimagev1"
 )
@@ -132,11 +133,7 @@ func (i *ImageReader) ended() error {
 
 // announced tells whether an image is the one that the ledger has at this place.
 func (s *ReleaseStream) announced(image *meimagev1.ReferenceImage) bool {
-	if s.begun == len(s.Release.GetImages()) {
-		return false
-	}
-	next := s.Release.GetImages()[s.begun]
-	return next.GetMeImageId() == image.GetMeImageId() && next.GetSha256() == image.GetSha256()
+	return s.begun < len(s.Release.GetImages()) && proto.Equal(image, s.Release.GetImages()[s.begun])
 }
 
 func (s *ReleaseStream) end() error {

@@ -61,10 +61,8 @@ func (c *Client) Upload(ctx context.Context, source io.Reader, options UploadOpt
 		return nil, fmt.Errorf("meimage: reading the photo: %w", err)
 	}
 	if len(photo) > MaxImageBytes {
-		return nil, &Error{Code: codes.InvalidArgument, Reason: "IMAGE_TOO_LARGE", Message: "the photo has more than 10 MiB"}
+		return nil, &Error{Code: codes.InvalidArgument, Reason: "IMAGE_TOO_LARGE", Message: "The photo has more than 10 MiB."}
 	}
-	ctx, cancel := withDeadline(ctx, StreamDeadline)
-	defer cancel()
 	header := options.header(photo)
 	var stored *meimagev1.UploadMeImageResponse
 	err = c.pace.retry(ctx, isLost, func() error {
@@ -79,22 +77,18 @@ func (c *Client) Upload(ctx context.Context, source io.Reader, options UploadOpt
 
 func (o UploadOptions) header(photo []byte) *meimagev1.UploadHeader {
 	digest := sha256.Sum256(photo)
-	written := hex.EncodeToString(digest[:])
+	written, size := hex.EncodeToString(digest[:]), int32(len(photo))
 	if o.RequestID == "" {
 		o.RequestID = newUUID()
 	}
-	header := &meimagev1.UploadHeader{
+	return &meimagev1.UploadHeader{
 		UserId:     o.UserID,
 		Filename:   o.Filename,
 		Sha256:     &written,
+		SizeBytes:  &size,
 		RequestId:  o.RequestID,
 		NewMeImage: o.NewMeImage,
 	}
-	// A size of 0 would be refused as a bad field; without it the reason is UPLOAD_EMPTY.
-	if size := int32(len(photo)); size > 0 {
-		header.SizeBytes = &size
-	}
-	return header
 }
 
 func (c *Client) uploadOnce(

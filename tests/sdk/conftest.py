@@ -1,4 +1,4 @@
-"""What the tests of the SDKs share: a person with a client of the Python SDK, and a provider of images."""
+"""What the tests of the SDKs share: a person with a client, and a provider of image models."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack

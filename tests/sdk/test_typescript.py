@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sdk import ledger_vector
+from tests.sdk.ledger_vector import vector
 from tests.sdk.typescript import BUN, CLIENT, compiled, installed, run
 
 EXAMPLE = re.compile(r"```ts\n(.*?)```", re.DOTALL)
@@ -15,7 +15,7 @@ STRICTEST = ("--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAc
 
 
 def test_its_ledger_is_the_one_that_the_service_makes() -> None:
-    assert (CLIENT / "test" / "ledger.json").read_text("utf-8") == ledger_vector.as_json()
+    assert (CLIENT / "test" / "ledger.json").read_text("utf-8") == vector()
 
 
 def test_its_lock_file_holds_digests_and_no_addresses() -> None:

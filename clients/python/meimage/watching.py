@@ -4,6 +4,8 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from grpc import StatusCode
+
 from meimage.errors import MeImageError
 from meimage.retries import Retries
 from meimage.v1.event_pb2 import MeImageEvent
@@ -34,17 +36,19 @@ async def watched(
     told: OrderedDict[str, None] = OrderedDict()
     failures = 0
     while True:
-        call = pool.WatchMeImages(request)
+        call, accepted = pool.WatchMeImages(request), False
         try:
             async for message in call:
-                failures, request.resume_token = 0, message.resume_token
+                accepted, failures, request.resume_token = True, 0, message.resume_token
                 if message.HasField("event") and message.event.event_id not in told:
                     told[message.event.event_id] = None
                     if len(told) > REMEMBERED:
                         told.popitem(last=False)
                     yield Watched(message.event, message.resume_token)
         except MeImageError as error:
-            if not error.lost:
+            # A token that was good and has expired since: the next call asks for another, and is refused without.
+            expired = accepted and error.code is StatusCode.UNAUTHENTICATED
+            if not (error.lost or expired):
                 raise
         finally:
             call.cancel()

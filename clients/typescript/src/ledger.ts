@@ -96,7 +96,7 @@ export function hashOf(entry: LedgerEntry): string {
     String(microseconds(entry, entry.time)),
     entry.caller,
     entry.meImageId,
-    ...(entry.kind === LedgerKind.REFERENCES_RELEASED ? released(entry, entry.release) : []),
+    ...released(entry, entry.release),
   ];
   const hash = createHash("sha256");
   for (const part of parts) {
@@ -109,8 +109,11 @@ export function hashOf(entry: LedgerEntry): string {
 }
 
 function released(entry: LedgerEntry, record: ReleaseRecord | undefined): string[] {
+  if ((entry.kind === LedgerKind.REFERENCES_RELEASED) !== (record !== undefined)) {
+    throw new LedgerBroken(entry.sequence, "a release, and nothing else, says what was released");
+  }
   if (record === undefined) {
-    throw new LedgerBroken(entry.sequence, "it does not say what was released");
+    return [];
   }
   const images = record.images.flatMap(({ meImageId, rendition, sha256 }) => {
     // "png-square-1024", as objects are named.

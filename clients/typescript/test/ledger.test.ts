@@ -1,17 +1,23 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { clone, fromJson } from "@bufbuild/protobuf";
+import type { JsonValue } from "@bufbuild/protobuf";
+import { clone, create, fromJson } from "@bufbuild/protobuf";
 import type { LedgerEntry, ListLedgerEntriesResponse } from "../src/index.js";
-import { FIRST_HASH, hashOf, LedgerBroken, LedgerEntrySchema, LedgerKind, MeImageService, verifyEntries } from "../src/index.js";
+import { FIRST_HASH, hashOf, LedgerBroken, LedgerEntrySchema, LedgerKind, MeImageService, ReleaseRecordSchema, verifyEntries } from "../src/index.js";
 import { Fake } from "./fake.js";
 
-/** One entry of each kind, as the service's own rules make them: tests/sdk/ledger_vector.py. */
-const ENTRIES = (JSON.parse(readFileSync("test/ledger.json", "utf8")) as object[]).map((json) =>
-  fromJson(LedgerEntrySchema, { ...json }),
-);
-const USER = "Zoë|42";
-const HEAD = { entries: ENTRIES.length, headHash: ENTRIES.at(-1)?.hash };
+/** A ledger that the service's own rules made, newest first; tests/sdk/ledger_vector.py of the repository writes it. */
+interface Vector {
+  readonly user_id: string;
+  readonly head_hash: string;
+  readonly entries: JsonValue[];
+}
+
+const VECTOR = JSON.parse(readFileSync("test/ledger.json", "utf8")) as Vector;
+const USER = VECTOR.user_id;
+const ENTRIES = VECTOR.entries.map((entry) => fromJson(LedgerEntrySchema, entry)).reverse();
+const HEAD = { entries: 6, headHash: VECTOR.head_hash };
 
 function brokenAt(sequence: number) {
   return (thrown: unknown) => thrown instanceof LedgerBroken && thrown.sequence === sequence;
@@ -29,7 +35,6 @@ function changed(sequence: number, change: (entry: LedgerEntry) => void): Ledger
 }
 
 test("the vector of the service verifies", () => {
-  assert.equal(ENTRIES.length, 5);
   assert.deepEqual(verifyEntries(USER, ENTRIES), HEAD);
   assert.deepEqual(verifyEntries(USER, []), { entries: 0, headHash: FIRST_HASH });
 });
@@ -46,7 +51,9 @@ test("every change is found where it is", () => {
     [3, (entry) => (entry.previousHash = FIRST_HASH)],
     [3, (entry) => (entry.hash = FIRST_HASH)],
     [3, (entry) => (entry.userId = "eve")],
+    [1, (entry) => (entry.release = create(ReleaseRecordSchema))],
     [4, (entry) => (entry.release = undefined)],
+    [4, (entry) => entry.release?.images.reverse()],
     [4, (entry) => entry.release && (entry.release.purpose = "another")],
     [4, (entry) => entry.release?.images.pop()],
     [4, (entry) => entry.release?.images.forEach((image) => (image.rendition = 0))],
