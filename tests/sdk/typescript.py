@@ -1,5 +1,6 @@
 """The TypeScript client made ready for tests: its packages installed, its programs compiled."""
 
+import os
 import subprocess
 import sys
 from functools import cache
@@ -37,10 +38,16 @@ def compiled() -> None:
     run("node_modules/.bin/tsc", "-p", "tsconfig.test.json")
 
 
-def run(*command: str) -> str:
+def run(*command: str, **variables: str) -> str:
     """Run a program in the client's folder and return what it wrote. Fails where it does."""
     done = subprocess.run(  # noqa: S603 - the words are ours
-        command, check=False, cwd=CLIENT, capture_output=True, text=True, timeout=RUN_SECONDS
+        command,
+        check=False,
+        cwd=CLIENT,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
     )
     assert done.returncode == 0, f"{command[0]} failed:\n{done.stdout}{done.stderr}"
     return done.stdout + done.stderr

@@ -54,6 +54,26 @@ test("a download that is not what was announced fails", async () => {
   }
 });
 
+test("a connection that breaks amid the bytes is unavailable", async () => {
+  for (const how of ["reset", "end"] as const) {
+    await using fake = await Fake.start((router) => {
+      router.rpc(MeImageService.method.downloadMeImage, async function* () {
+        yield { part: header(ONE, TWO) };
+        yield { part: chunk(ONE) };
+        await new Promise((resolve) => setTimeout(resolve, 20)); // What was sent has to arrive before.
+        fake.cut(how);
+      });
+      router.rpc(ReferenceService.method.releaseReferences, async function* () {
+        yield* [RELEASE, image(0), chunk(ONE)].map((part) => ({ part }));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        fake.cut(how);
+      });
+    });
+    await assert.rejects(fake.client.download(WHICH), { name: "MeImageError", code: Code.Unavailable });
+    await assert.rejects(fake.client.release(WHAT), { name: "MeImageError", code: Code.Unavailable });
+  }
+});
+
 const IMAGES = [ONE, TWO].map((content, index) => ({
   meImageId: `m-${index}`,
   contentType: "image/png",

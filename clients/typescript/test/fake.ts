@@ -14,7 +14,7 @@ export class Fake implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
 
   private constructor(
-    readonly server: http2.Http2Server,
+    readonly server: http2.Http2Server | http2.Http2SecureServer,
     readonly address: string,
     options: Partial<ConnectOptions>,
   ) {
@@ -22,15 +22,20 @@ export class Fake implements AsyncDisposable {
     server.on("connection", (socket: Socket) => this.#sockets.add(socket));
   }
 
-  static async start(routes: (router: ConnectRouter) => void, options: Partial<ConnectOptions> = {}): Promise<Fake> {
-    const server = http2.createServer(connectNodeAdapter({ routes }));
+  static async start(
+    routes: (router: ConnectRouter) => void,
+    options: Partial<ConnectOptions> = {},
+    tls?: http2.SecureServerOptions,
+  ): Promise<Fake> {
+    const handler = connectNodeAdapter({ routes });
+    const server = tls === undefined ? http2.createServer(handler) : http2.createSecureServer(tls, handler);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     return new Fake(server, `127.0.0.1:${(server.address() as AddressInfo).port}`, options);
   }
 
-  /** Break all connections, as a server does that is killed. */
-  cut(): void {
-    this.#sockets.forEach((socket) => socket.resetAndDestroy());
+  /** Break all connections: by a reset, or by an end, as that of a killed server looks. */
+  cut(how: "reset" | "end" = "reset"): void {
+    this.#sockets.forEach((socket) => (how === "reset" ? socket.resetAndDestroy() : socket.destroy()));
     this.#sockets.clear();
   }
 
