@@ -88,6 +88,8 @@ const (
 	ErrorReason_ERROR_REASON_TOO_MANY_REFERENCES ErrorReason = 29
 	// INVALID_ARGUMENT: the registry has no such generator; ListGenerators has those that there are.
 	ErrorReason_ERROR_REASON_UNKNOWN_GENERATOR ErrorReason = 30
+	// UNAVAILABLE: the server is stopping, so a watch ends; resume it with its last token, and another server answers.
+	ErrorReason_ERROR_REASON_SERVER_STOPPING ErrorReason = 31
 )
 
 // Enum value maps for ErrorReason.
@@ -124,6 +126,7 @@ var (
 		28: "ERROR_REASON_AI_REFERENCES_PAUSED",
 		29: "ERROR_REASON_TOO_MANY_REFERENCES",
 		30: "ERROR_REASON_UNKNOWN_GENERATOR",
+		31: "ERROR_REASON_SERVER_STOPPING",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":            0,
@@ -157,6 +160,7 @@ var (
 		"ERROR_REASON_AI_REFERENCES_PAUSED":   28,
 		"ERROR_REASON_TOO_MANY_REFERENCES":    29,
 		"ERROR_REASON_UNKNOWN_GENERATOR":      30,
+		"ERROR_REASON_SERVER_STOPPING":        31,
 	}
 )
 
@@ -192,7 +196,7 @@ var File_meimage_v1_error_reason_proto protoreflect.FileDescriptor
 const file_meimage_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
 	"\x1dmeimage/v1/error_reason.proto\x12\n" +
-	"meimage.v1*\xb9\b\n" +
+	"meimage.v1*\xdb\b\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_UNAUTHENTICATED\x10\x01\x12\"\n" +
@@ -225,7 +229,8 @@ const file_meimage_v1_error_reason_proto_rawDesc = "" +
 	"\x1eERROR_REASON_CONSENT_NOT_GIVEN\x10\x1b\x12%\n" +
 	"!ERROR_REASON_AI_REFERENCES_PAUSED\x10\x1c\x12$\n" +
 	" ERROR_REASON_TOO_MANY_REFERENCES\x10\x1d\x12\"\n" +
-	"\x1eERROR_REASON_UNKNOWN_GENERATOR\x10\x1eB\x90\x01\n" +
+	"\x1eERROR_REASON_UNKNOWN_GENERATOR\x10\x1e\x12 \n" +
+	"\x1cERROR_REASON_SERVER_STOPPING\x10\x1fB\x90\x01\n" +
 	"\x0ecom.meimage.v1B\x10ErrorReasonProtoP\x01Z#me-images.example/meimage/meimagev1\xa2\x02\x03MXX\xaa\x02\n" +
 	"Meimage.V1\xca\x02\n" +
 	"Meimage\\V1\xe2\x02\x16Meimage\\V1\\GPBMetadata\xea\x02\vMeimage::V1b\x06proto3"
