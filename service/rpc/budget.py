@@ -14,12 +14,16 @@ class ByteBudget:
     """Bytes that calls may hold together. First come, first served: a large transfer is never starved by small ones."""
 
     def __init__(self, total: int) -> None:
-        self._free = total
+        self._total = self._free = total
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     @asynccontextmanager
     async def hold(self, size: int) -> AsyncIterator[None]:
-        """Hold ``size`` bytes while the block runs. Raises Overloaded when they do not become free in time."""
+        """Hold ``size`` bytes while the block runs; what is more than all there are holds all.
+
+        Raises Overloaded when they do not become free in time.
+        """
+        size = min(size, self._total)
         await self._take(size)
         try:
             yield

@@ -17,7 +17,7 @@ from service.usecases.sealed import seals_of
 from service.usecases.world import World
 
 MAKING_BYTES = 4 << 20
-"""What making a rendition takes in memory beside the photo itself, at most."""
+"""What a rendition has at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,10 @@ class Plan:
         """How much of photos is in memory while this is carried out."""
         if self.earlier is not None:
             return sum(picture.size_bytes for picture in self.earlier.pictures)
-        made = (record.rendition.size_bytes for record in self.records if record.rendition)
-        unmade = (record.media.size_bytes + MAKING_BYTES for record in self.records if not record.rendition)
-        return sum(made) + sum(unmade)
+        unmade = [record.media.size_bytes for record in self.records if record.rendition is None]
+        made = sum(record.rendition.size_bytes for record in self.records if record.rendition)
+        # Missing ones are made one after another: of their photos one is in memory at a time.
+        return made + len(unmade) * MAKING_BYTES + max(unmade, default=0)
 
 
 RELEASE = Retryable("ReleaseReferences", TypeAdapter(Release))

@@ -11,13 +11,18 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from meimage.v1 import me_image_pb2 as pb
 from meimage.v1 import me_image_service_pb2 as rpc
+from meimage.v1 import reference_service_pb2 as rpc_references
 
 from service.adapters.embedded import EmbeddedStores
 from service.adapters.embedded.database import connect_as_superuser
 from service.adapters.objects import S3Objects
 from service.config import Settings
 from service.wiring import bucket_address
+from tests import rules
+from tests.conftest import Served
 from tests.people import Person, face, refused
+from tests.releases import studio, whole
+from tests.tokens import Issuer
 
 PIXELS = bytes(range(7, 255, 5)) * 4
 """A run that no picture of the other tests has."""
@@ -70,12 +75,19 @@ async def checkpoint(stores: EmbeddedStores) -> None:
 @pytest.fixture
 def secrets() -> dict[str, bytes]:
     chance = os.urandom(8).hex()
-    texts = {name: f"canary {name} {chance}".encode() for name in ("label", "tag", "filename", "other label")}
+    names = ("label", "tag", "filename", "other label", "purpose")
+    texts = {name: f"canary {name} {chance}".encode() for name in names}
     return texts | {"pixels": PIXELS[:90]}
 
 
 async def test_nothing_readable_is_on_disk(
-    alice: Person, secrets: dict[str, bytes], stores: EmbeddedStores, settings: Settings, data_dir: Path
+    served: Served,
+    issuer: Issuer,
+    alice: Person,
+    secrets: dict[str, bytes],
+    stores: EmbeddedStores,
+    settings: Settings,
+    data_dir: Path,
 ) -> None:
     text = {name: secret.decode() for name, secret in secrets.items() if name != "pixels"}
     filename = f"{text['filename']}.png"
@@ -87,6 +99,14 @@ async def test_nothing_readable_is_on_disk(
     assert (await alice.download(made.me_image_id))[1] == photo_with(PIXELS)
     _, thumbnail = await alice.download(made.me_image_id, pb.RENDITION_WEBP_320)
     secrets["thumbnail"] = thumbnail[30:80]
+    await rules.opt(alice, made.me_image_id, enabled=True)
+    request = rpc_references.ReleaseReferencesRequest(
+        user_id=alice.user_id, me_image_ids=[made.me_image_id], purpose=text["purpose"]
+    )
+    released = await whole(studio(served, issuer).messages(request))
+    secrets["reference"] = released.images[0][60:110]
+    digest = released.release.images[0].sha256
+    secrets |= {"digest": bytes.fromhex(digest), "written digest": digest.encode()}
     await refused(alice.upload(b"\xff\xd8\xff" + secrets["label"], new, filename=filename))
     async with S3Objects.connect(bucket_address(settings), connections=1) as objects:
         control = os.urandom(40)

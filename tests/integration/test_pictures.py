@@ -9,7 +9,7 @@ import pyvips
 from PIL import Image, ImageCms
 
 from service.adapters.pictures import PicturePool
-from service.adapters.pictures_render import encode
+from service.adapters.pictures_encode import encode
 from service.adapters.pictures_specs import SPECS, RenditionSpec
 from service.domain.errors import ImageTooLarge, MeImageError, TooManyPixels, UndecodableImage, UnsupportedMediaType
 from service.domain.limits import MAX_PHOTO_BYTES

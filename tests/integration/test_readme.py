@@ -78,7 +78,8 @@ async def test_the_tour_runs_word_for_word(tmp_path: Path) -> None:
         shell.stdin.close()
         assert await shell.wait() == 0
         assert (tmp_path / "thumbnail.webp").read_bytes()[8:12] == b"WEBP"
-    assert len(steps) == 10
+        assert (tmp_path / "reference.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert len(steps) == 12
 
 
 def test_the_table_of_settings_is_that_of_the_code() -> None:

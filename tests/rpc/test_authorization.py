@@ -21,7 +21,8 @@ every_method = pytest.mark.parametrize("method", METHODS)
 
 
 def test_the_matrix_knows_every_method() -> None:
-    assert {f"/{ME_IMAGE_SERVICE}/{method}" for method in METHODS} == set(SCOPES)
+    ours = {method for method in SCOPES if method.startswith(f"/{ME_IMAGE_SERVICE}/")}
+    assert {f"/{ME_IMAGE_SERVICE}/{method}" for method in METHODS} == ours
 
 
 @every_method

@@ -5,7 +5,7 @@ import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from service.rpc.methods import SCOPES
+from service.rpc.methods import ME_IMAGE_SERVICE, REFERENCE_SERVICE, SCOPES
 from tests.conftest import Serve, Served
 
 
@@ -22,16 +22,20 @@ async def test_it_lists_the_services(served: Served) -> None:
     listed = (await asked(served, list_services="")).list_services_response.service
     assert {service.name for service in listed} == {
         "meimage.v1.MeImageService",
+        "meimage.v1.ReferenceService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
     }
 
 
 async def test_it_describes_the_contract(served: Served) -> None:
-    answer = await asked(served, file_containing_symbol="meimage.v1.MeImageService")
-    files = [FileDescriptorProto.FromString(raw) for raw in answer.file_descriptor_response.file_descriptor_proto]
-    services = {service.name: len(service.method) for file in files for service in file.service}
-    assert services == {"MeImageService": len(SCOPES)}
+    methods = set()
+    for name in (ME_IMAGE_SERVICE, REFERENCE_SERVICE):
+        answer = await asked(served, file_containing_symbol=name)
+        for raw in answer.file_descriptor_response.file_descriptor_proto:
+            for service in FileDescriptorProto.FromString(raw).service:
+                methods |= {f"/meimage.v1.{service.name}/{method.name}" for method in service.method}
+    assert methods == set(SCOPES)
 
 
 async def test_it_knows_the_details_of_errors(served: Served) -> None:

@@ -50,6 +50,18 @@ async def is_free(bytes_: ByteBudget, size: int) -> bool:
             return True
 
 
+async def test_more_than_there_is_takes_all_and_is_not_stuck() -> None:
+    bytes_ = ByteBudget(10)
+    huge = Hold(bytes_, 11)
+    await turns()
+    small = Hold(bytes_, 1)
+    await turns()
+    assert begun(huge, small) == [True, False]
+    await huge.end()
+    await small.end()
+    assert await is_free(bytes_, 10)
+
+
 async def test_as_much_as_there_is_and_no_more() -> None:
     bytes_ = ByteBudget(10)
     first, second, third = Hold(bytes_, 6), Hold(bytes_, 4), Hold(bytes_, 1)
