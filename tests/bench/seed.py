@@ -25,6 +25,7 @@ USERS = ("user_id", "revision", "wrapped_key", "created_at")
 _PHOTO = ("content_digest", "content_type", "size_bytes", "width", "height")
 MEDIA = ("user_id", "media_id", "state", *_PHOTO, "sealed_facts", "created_at")
 _FACTS = ("kind", "ai_reference", "show_in_profile", "sealed_text")
+RENDITIONS = ("user_id", "media_id", "rendition", "variant", *_PHOTO[1:], "sealed_facts", "state", "made_at")
 ME_IMAGES = ("user_id", "me_image_id", "media_id", *_FACTS, "revision", "created_at", "updated_at")
 _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 _WHOLE = 1 << 128
@@ -42,12 +43,16 @@ _FOREIGN_KEYS = """
 
 @dataclass(frozen=True)
 class Crowd:
-    """So many people with so many me-images each, and every ``called_every``-th of them real."""
+    """So many people with so many me-images each, and every ``called_every``-th of them real.
+
+    ``is_prepared``: the default reference of every media has a row as if it were made, though the bucket has nothing.
+    """
 
     name: str
     people: int
     me_images: int
     called_every: int = 1
+    is_prepared: bool = False
 
     def user_id(self, number: int) -> UserId:
         """Return a person's id."""
@@ -96,6 +101,11 @@ class _Rows:
             content = (media_id.bytes * 2, "image/jpeg", 100_000, 640, 480)
             yield user_id, media_id, "ready", *content, facts, at
 
+    def renditions(self) -> Iterator[tuple[object, ...]]:
+        for number, place, user_id, at in self._places() if self._crowd.is_prepared else ():
+            media_id, content = self._crowd.media_id(number, place), ("image/png", 1_000_000, 640, 480)
+            yield user_id, media_id, "png-1024", f"png-1024/{media_id}", *content, self._facts, "ready", at
+
     def me_images(self) -> Iterator[tuple[object, ...]]:
         for number, place, user_id, at in self._places():
             me_image_id, seals = self._crowd.me_image_id(number, place), self._seals.get(user_id)
@@ -120,6 +130,7 @@ async def seed(url: str, kek_file: Path, crowd: Crowd) -> None:
             await connection.execute(f'ALTER TABLE {key["owner"]} DROP CONSTRAINT "{key["name"]}"')
         await connection.copy_records_to_table("users", records=rows.users(), columns=USERS, timeout=1800)
         await connection.copy_records_to_table("media", records=rows.media(), columns=MEDIA, timeout=1800)
+        await connection.copy_records_to_table("renditions", records=rows.renditions(), columns=RENDITIONS)
         await connection.copy_records_to_table("me_images", records=rows.me_images(), columns=ME_IMAGES, timeout=1800)
         for key in keys:
             await connection.execute(f'ALTER TABLE {key["owner"]} ADD CONSTRAINT "{key["name"]}" {key["rule"]}')
