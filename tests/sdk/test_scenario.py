@@ -62,7 +62,7 @@ async def run_scenario(live: LiveServer, issuer: Issuer, tmp_path_factory: pytes
                         "stranger": issuer.user(stranger),
                         "forged": unsigned(user),
                     },
-                    "names": {"user": user, "stranger": stranger} | digests,
+                    "names": {"user": user, "user as caller": f"user:{user}", "stranger": stranger} | digests,
                     "folder": str(folder),
                     "restart": restart,
                 }
