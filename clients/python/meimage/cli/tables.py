@@ -9,6 +9,7 @@ from rich.text import Text
 
 from meimage.cli.session import Session
 from meimage.cli.terminal import Drawing, drawing_for
+from meimage.cli.words import printable
 
 ROWS, COLUMNS = 4, 8
 """The space of a thumbnail in the terminal's cells, which are about twice as high as wide."""
@@ -30,7 +31,7 @@ def show_table(
         table.add_column(head, no_wrap=drawing is not None or number == 0, overflow="ellipsis")
     for row in rows:
         cells = [Text("\n".join([" " * COLUMNS] * ROWS))] if drawing else []
-        table.add_row(*cells, *(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+        table.add_row(*cells, *(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
     if drawing is None:
         session.out.print(table)
     else:
