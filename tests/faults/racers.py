@@ -26,7 +26,7 @@ from tests.releases import GENERATOR
 
 OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
 CHANNELS, ASKING, RETRY = 4, 2, 0.2
-WAYS = ("withdraw", "withdraw", "withdraw", "pause", "delete")
+WAYS = ("withdraw",) * 5 + ("pause",) * 2 + ("delete",)
 REASONS = {"withdraw": "CONSENT_NOT_GIVEN", "pause": "AI_REFERENCES_PAUSED", "delete": "ME_IMAGE_DELETED"}
 
 
