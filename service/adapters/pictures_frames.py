@@ -13,7 +13,7 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 
-from service.adapters.pictures_specs import SPECS, fitted, within_gate
+from service.adapters.pictures_specs import SPECS, within_gate
 from service.domain.errors import MeImageError, TooManyPixels, UndecodableImage, UnsupportedMediaType
 from service.domain.limits import MAX_PHOTO_BYTES
 from service.domain.media_types import SNIFF_BYTES, media_type_of
@@ -35,10 +35,10 @@ class BadFrame(Exception):
     """The other side does not keep to the protocol."""
 
 
-def frame(header: Mapping[str, object], body_size: int = 0) -> bytes:
+def frame(header: Mapping[str, object], body_size: int = 0, max_body: int = MAX_PHOTO_BYTES) -> bytes:
     """Return the start of a frame, which ``body_size`` raw bytes must follow. Raises BadFrame when it is too large."""
     text = json.dumps(header, separators=(",", ":")).encode()
-    if len(text) > MAX_HEADER or body_size > MAX_PHOTO_BYTES:
+    if len(text) > MAX_HEADER or body_size > max_body:
         raise BadFrame
     return PREFIX.pack(len(text), body_size) + text
 
@@ -114,7 +114,8 @@ def rendered(task: int, media: RenderedMedia) -> bytes:
         {"width": picture.width, "height": picture.height, "size": len(picture.data)} for picture in media.pictures
     ]
     body = b"".join(picture.data for picture in media.pictures)
-    return frame({"task": task, "width": media.width, "height": media.height, "pictures": pictures}, len(body)) + body
+    header = {"task": task, "width": media.width, "height": media.height, "pictures": pictures}
+    return frame(header, len(body), max_answer([picture.rendition for picture in media.pictures])) + body
 
 
 def _picture(entry: object, rest: bytes, rendition: Rendition, upright: tuple[int, int]) -> RenderedPicture:
@@ -124,7 +125,7 @@ def _picture(entry: object, rest: bytes, rendition: Rendition, upright: tuple[in
     spec, size = SPECS[rendition], _integer(entry, "size")
     width, height = _integer(entry, "width"), _integer(entry, "height")
     data = rest[:size]
-    if not 0 < size <= spec.max_bytes or len(data) != size or (width, height) != fitted(*upright, spec.longest_side):
+    if not 0 < size <= spec.max_bytes or len(data) != size or (width, height) != spec.size(*upright):
         raise BadFrame
     try:
         shown = media_type_of(data[:SNIFF_BYTES])

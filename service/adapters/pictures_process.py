@@ -20,6 +20,7 @@ from service.adapters.pictures_frames import (
     sandbox_of,
     sizes,
 )
+from service.adapters.pictures_lost import DecoderLost, lost_by
 from service.adapters.pictures_sandbox import OPTIONAL, REQUIRED
 from service.domain.model import MediaType, Rendition
 from service.ports.outside import RenderedMedia
@@ -35,10 +36,6 @@ _BOOT = (
     "import sys; sys.path.append(sys.argv[1]); from service.adapters.pictures_worker import main; "
     "main(int(sys.argv[2]), int(sys.argv[3]))"
 )
-
-
-class DecoderLost(Exception):
-    """The process died, hung, or answered nonsense; it must be killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +91,13 @@ class DecoderProcess:
         header = {"task": self.tasks_given, "media_type": media_type, "renditions": list(renditions)}
         try:
             async with asyncio.timeout(seconds):
-                self._tasks.write(frame(header, len(photo)))
-                self._tasks.write(photo)
-                await self._tasks.drain()
-                answer, pictures = await self._receive(max_answer(renditions))
+                try:
+                    answer, pictures = await self._exchange(frame(header, len(photo)), photo, max_answer(renditions))
+                except (EOFError, OSError):
+                    # One that lives on without its pipes is left to the timeout.
+                    raise lost_by(await self._process.wait()) from None
             return rendered_of(answer, pictures, self.tasks_given, renditions)
-        except (BadFrame, EOFError, OSError, TimeoutError):
+        except (BadFrame, TimeoutError):
             raise DecoderLost from None
 
     async def kill(self) -> None:
@@ -131,6 +129,12 @@ class DecoderProcess:
         if not REQUIRED.issubset(sandbox):
             raise DecoderLost
         return sandbox
+
+    async def _exchange(self, start: bytes, photo: bytes, max_body: int) -> tuple[Mapping[str, object], bytes]:
+        self._tasks.write(start)
+        self._tasks.write(photo)
+        await self._tasks.drain()
+        return await self._receive(max_body)
 
     async def _receive(self, max_body: int) -> tuple[Mapping[str, object], bytes]:
         header_size, body_size = sizes(await self._answers.readexactly(PREFIX.size), max_body)

@@ -1,21 +1,14 @@
 """From a photo to its renditions: runs in a worker alone."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import pyvips
 
 from service.adapters.pictures_decode import configure, open_photo, upright_srgb
-from service.adapters.pictures_specs import SPECS, RenditionSpec, fitted
-from service.domain.errors import UndecodableImage
+from service.adapters.pictures_encode import encode
+from service.adapters.pictures_specs import SPECS, RenditionSpec
 from service.domain.model import MediaType, Rendition
 from service.ports.outside import RenderedMedia, RenderedPicture
-
-_SAVERS: Mapping[MediaType, Callable[[pyvips.Image, int], bytes]] = {
-    MediaType.WEBP: lambda image, quality: image.webpsave_buffer(Q=quality, keep="none"),
-    MediaType.PNG: lambda image, _: image.pngsave_buffer(compression=1, keep="none"),
-    MediaType.JPEG: lambda image, quality: image.jpegsave_buffer(Q=quality, keep="none"),
-}
-"""One row for each format that renditions are made in; ``keep="none"`` drops EXIF, XMP, ICC and all else."""
 
 
 def prepare() -> None:
@@ -47,16 +40,9 @@ def render(photo: bytes, media_type: MediaType, renditions: Sequence[Rendition])
 def _picture(
     image: pyvips.Image, rendition: Rendition, spec: RenditionSpec, original: tuple[int, int]
 ) -> RenderedPicture:
-    width, height = fitted(*original, spec.longest_side)
-    if (image.width, image.height) != (width, height):
-        image = image.thumbnail_image(width, height=height, size="force")
-    return RenderedPicture(rendition, spec.media_type, width, height, encode(image, spec))
-
-
-def encode(image: pyvips.Image, spec: RenditionSpec) -> bytes:
-    """Return the picture in the first quality that makes it small enough. Raises UndecodableImage when none does."""
-    for quality in spec.qualities:
-        data = _SAVERS[spec.media_type](image, quality)
-        if len(data) <= spec.max_bytes:
-            return data
-    raise UndecodableImage
+    fit, size = spec.photo_size(*original), spec.size(*original)
+    if (image.width, image.height) != fit:
+        image = image.thumbnail_image(fit[0], height=fit[1], size="force")
+    if size != fit:
+        image = image.gravity("centre", *size, extend="white")
+    return RenderedPicture(rendition, spec.media_type, *size, encode(image, spec))

@@ -7,7 +7,7 @@ anything. A service's token is one that a client got for itself: ``client_id`` e
 import hashlib
 import json
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jwt
@@ -65,7 +65,7 @@ class JwtVerifier:
             self._cache[cache_key] = known
             if len(self._cache) > CACHED_TOKENS:
                 self._cache.popitem(last=False)
-        if known.expires + CLOCK_SKEW_SECONDS <= self._clock.now().timestamp():
+        if known.expires <= self._clock.now().timestamp():
             del self._cache[cache_key]
             raise Unauthenticated
         return known.caller
@@ -82,7 +82,8 @@ class JwtVerifier:
                 leeway=CLOCK_SKEW_SECONDS,
                 options=_OPTIONS,
             )
-            return _Verified(_caller(claims), float(claims["exp"]))
+            expires = float(claims["exp"]) + CLOCK_SKEW_SECONDS
+            return _Verified(replace(_caller(claims), expires=expires), expires)
         except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError):
             raise Unauthenticated from None
 

@@ -1,6 +1,6 @@
 """Who calls, and what a caller may reach."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from service.domain.errors import PermissionDenied
@@ -31,11 +31,15 @@ class CallerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The authenticated origin of a call. ``subject`` is the user_id of a user, the name of a service."""
+    """The authenticated origin of a call. ``subject`` is the user_id of a user, the name of a service.
+
+    ``expires`` is when what proved it ends, in seconds since 1970; None for this service itself.
+    """
 
     kind: CallerKind
     subject: str
     scopes: frozenset[Scope]
+    expires: float | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.subject}" if self.subject else self.kind.value

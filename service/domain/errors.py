@@ -145,6 +145,12 @@ class StorageUnavailable(MeImageError):
     reason = "STORAGE_UNAVAILABLE"
 
 
+class ServerStopping(MeImageError):
+    """The server is stopping; call again, and another one answers."""
+
+    reason = "SERVER_STOPPING"
+
+
 class UnknownMethod(MeImageError):
     """This server has no such method."""
 

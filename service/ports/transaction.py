@@ -40,6 +40,12 @@ class Transaction(Protocol):
         """The same for a user who must exist already; None where there is none."""
         ...
 
+    async def lock_me_image(
+        self, user_id: UserId, me_image_id: MeImageId
+    ) -> tuple[LockedUser, MeImageRecord | None] | None:
+        """Lock a user who must exist already and return a me-image, deleted or not; None where there is none."""
+        ...
+
     async def request(self, user_id: UserId, request_id: RequestId) -> RequestRecord | None:
         """Return what was answered to this ``request_id`` before."""
         ...
@@ -86,8 +92,8 @@ class Transaction(Protocol):
         """Return how many me-images the user has, deleted ones included."""
         ...
 
-    async def change_me_image(self, user: LockedUser, me_image: MeImageRecord, at: datetime) -> None:
-        """Store kind, usage, text and deletion of a me-image, with the user's revision."""
+    async def change_me_image(self, user: LockedUser, me_image: MeImageRecord, at: datetime) -> MeImageRecord:
+        """Store kind, usage, text and deletion of a me-image, with the user's revision; return it as it is now."""
         ...
 
     async def remove_me_image(self, user_id: UserId, me_image_id: MeImageId, at: datetime) -> None:
@@ -98,8 +104,13 @@ class Transaction(Protocol):
         """Return who holds which slot."""
         ...
 
-    async def claim_slots(self, user_id: UserId, slots: Sequence[Slot], me_image_id: MeImageId) -> None:
-        """Make the me-image the holder of these slots."""
+    async def claim_slots(
+        self, user: LockedUser, slots: Sequence[Slot], me_image_id: MeImageId, at: datetime
+    ) -> dict[Slot, MeImageId]:
+        """Make the me-image the holder of these slots, and return who held them before.
+
+        All of them get the user's revision.
+        """
         ...
 
     async def empty_slots(self, user_id: UserId, slots: Sequence[Slot]) -> None:
@@ -107,7 +118,7 @@ class Transaction(Protocol):
         ...
 
     async def touch(self, user: LockedUser, me_image_ids: Sequence[MeImageId], at: datetime) -> None:
-        """Give me-images whose slots changed the user's revision."""
+        """Give me-images that lost slots the user's revision."""
         ...
 
     async def ai_settings(self, user_id: UserId) -> AiSettings:
@@ -137,7 +148,7 @@ class Transaction(Protocol):
         ...
 
     async def add_events(self, user_id: UserId, events: Sequence[Event]) -> None:
-        """Put the events of this change, all of them at once, into the outbox."""
+        """Put the events of this change, all of them at once, into the outbox, and wake who watches."""
         ...
 
     async def condemn_media(

@@ -7,24 +7,20 @@ given up: grpcio would hold a unary call without body for ever.
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol, cast
 
 import grpc
 from google.protobuf.message import Message
 
-from service.domain.callers import Caller, require_everybody, require_scope, require_user
 from service.domain.errors import (
     InvalidFields,
-    PermissionDenied,
+    ServerStopping,
     TooSlow,
     Unauthenticated,
     UnknownMethod,
     UploadStalled,
 )
-from service.domain.ids import parse_uuid
-from service.ports.outside import TokenVerifier
+from service.ports.outside import Clock, TokenVerifier
 from service.rpc.calls import current_call, current_caller
-from service.rpc.fields import user_id_field
 from service.rpc.handlers import (
     Behavior,
     Context,
@@ -34,7 +30,8 @@ from service.rpc.handlers import (
     behavior_of,
     with_stream_requests,
 )
-from service.rpc.methods import ENDLESS, FOR_EVERYBODY, FOR_NOBODY, SCOPES
+from service.rpc.methods import ENDLESS, FOR_EVERYBODY
+from service.rpc.subjects import admit, bearer_token, require_scope_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +43,22 @@ class Pace:
     stream: float
 
 
-class _Subject(Protocol):
-    """What every request, and every header of a stream, says of itself; request_id only where it changes something."""
-
-    user_id: str
-    request_id: str
-
-
-class _Streamed(Protocol):
-    """A message of a stream of requests."""
-
-    header: _Subject
-
-
 class Admission(Wrapping):
     """Lets a call through to its handler, or raises why not."""
 
-    def __init__(self, tokens: TokenVerifier, pace: Pace) -> None:
+    def __init__(self, tokens: TokenVerifier, pace: Pace, clock: Clock) -> None:
         super().__init__()
         self._tokens = tokens
         self._pace = pace
+        self._clock = clock
+        self._endless: set[asyncio.Timeout] = set()
+        self._is_stopping = False
+
+    def end_endless(self) -> None:
+        """End the calls that would go on for as long as their callers like, and refuse new ones."""
+        self._is_stopping = True
+        for timer in self._endless:
+            timer.reschedule(0)
 
     def unknown(self) -> Handler:
         """See Wrapping."""
@@ -78,13 +71,16 @@ class Admission(Wrapping):
     def _admitted(self, handler: Handler, method: str) -> StreamBehavior:
         behavior = behavior_of(handler, self._pace.message)
         is_stream = handler.request_streaming or handler.response_streaming
-        seconds = None if method in ENDLESS else self._pace.stream if is_stream else self._pace.call
+        seconds = self._pace.stream if is_stream else self._pace.call
 
         async def admitted(incoming: AsyncIterator[Message], context: Context) -> Message | None:
-            caller = self._tokens.verify(_bearer_token(context))
+            caller = self._tokens.verify(bearer_token(context))
             current_call().caller = caller
             if method not in FOR_EVERYBODY:
-                _require_scope(caller, method)
+                require_scope_of(caller, method)
+            if method in ENDLESS:
+                await self._without_end(method, incoming, context, behavior)
+                return None
             if not handler.request_streaming:
                 return await self._with_one(method, incoming, context, behavior, seconds)
             try:
@@ -96,7 +92,7 @@ class Admission(Wrapping):
         return admitted
 
     async def _with_one(
-        self, method: str, incoming: AsyncIterator[Message], context: Context, behavior: Behavior, seconds: float | None
+        self, method: str, incoming: AsyncIterator[Message], context: Context, behavior: Behavior, seconds: float
     ) -> Message | None:
         """Answer the one message of a call: first its pace, then that of the answer, on one timer."""
         message: Message | None = None
@@ -106,11 +102,41 @@ class Admission(Wrapping):
                 message = await anext(incoming, None)
                 if message is None:
                     raise InvalidFields([])
-                timer.reschedule(None if seconds is None else now + seconds)
-                _admit(method, message)
+                timer.reschedule(now + seconds)
+                admit(method, message)
                 return await behavior(message, context)
         except TimeoutError:
             raise (UploadStalled if message is None else TooSlow) from None
+
+    async def _without_end(
+        self, method: str, incoming: AsyncIterator[Message], context: Context, behavior: Behavior
+    ) -> None:
+        """Answer for as long as the caller's token is good and this server goes on."""
+        message = await self._first(incoming)
+        admit(method, message)
+        expires = current_caller().expires
+        left = None if expires is None else expires - self._clock.now().timestamp()
+        timer = asyncio.timeout(0 if self._is_stopping else left)
+        try:
+            async with timer:
+                self._endless.add(timer)
+                await behavior(message, context)
+        except TimeoutError:
+            if not timer.expired():
+                raise TooSlow from None
+            raise (ServerStopping if self._is_stopping else Unauthenticated) from None
+        finally:
+            self._endless.discard(timer)
+
+    async def _first(self, incoming: AsyncIterator[Message]) -> Message:
+        try:
+            async with asyncio.timeout(self._pace.message):
+                message = await anext(incoming, None)
+        except TimeoutError:
+            raise UploadStalled from None
+        if message is None:
+            raise InvalidFields([])
+        return message
 
     async def _paced(self, method: str, incoming: AsyncIterator[Message], context: Context) -> AsyncIterator[Message]:
         while True:
@@ -124,54 +150,8 @@ class Admission(Wrapping):
                 return
             except TimeoutError:
                 raise UploadStalled from None
-            _admit(method, message)
+            admit(method, message)
             yield message
-
-
-def _require_scope(caller: Caller, method: str) -> None:
-    scope = SCOPES.get(method)
-    if scope is None:
-        raise PermissionDenied
-    require_scope(caller, scope)
-
-
-def _require_subject(caller: Caller, method: str, user_id: str) -> None:
-    if method in FOR_EVERYBODY and not user_id:
-        require_everybody(caller)
-        return
-    _require_scope(caller, method)
-    require_user(caller, user_id_field(user_id))
-
-
-def _bearer_token(context: Context) -> str:
-    for name, value in context.invocation_metadata() or ():
-        if name == "authorization" and isinstance(value, str) and value[:7].lower() == "bearer ":
-            return value[7:]
-    raise Unauthenticated
-
-
-def _admit(method: str, message: Message) -> None:
-    if method in FOR_NOBODY:
-        return
-    subject = _subject_of(message)
-    if subject is not None:
-        _require_subject(current_caller(), method, subject.user_id)
-        _note_request_id(subject)
-
-
-def _subject_of(message: Message) -> _Subject | None:
-    """A request names its user itself; of a stream, the header does."""
-    fields = message.DESCRIPTOR.fields_by_name
-    if "user_id" in fields:
-        return cast("_Subject", message)
-    return cast("_Streamed", message).header if message.HasField("header") else None
-
-
-def _note_request_id(subject: _Subject) -> None:
-    text = getattr(subject, "request_id", "")
-    request_id = parse_uuid(text) if text else None
-    if request_id is not None:
-        current_call().request_id = request_id
 
 
 async def _unknown_method(_incoming: object, _context: object) -> Message:

@@ -47,6 +47,7 @@ STATUS: Mapping[type[errors.MeImageError], grpc.StatusCode] = {
     errors.TooSlow: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.StorageUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.ServerStopping: grpc.StatusCode.UNAVAILABLE,
     errors.UnknownMethod: grpc.StatusCode.UNIMPLEMENTED,
     errors.InternalFault: grpc.StatusCode.INTERNAL,
 }

@@ -72,7 +72,8 @@ async def serving(
     door: Door, world: World, tokens: TokenVerifier, needs: Mapping[str, Pingable], seconds: Callable[[], float]
 ) -> AsyncIterator[Running]:
     """Answer calls until the block ends, then let those in flight finish. Raises CannotListen."""
-    interceptors = (CallLog(world.ids, seconds), Errors(), Admission(tokens, door.pace))
+    admission = Admission(tokens, door.pace, world.clock)
+    interceptors = (CallLog(world.ids, seconds), Errors(), admission)
     server = grpc.aio.server(
         interceptors=interceptors, options=(*_OPTIONS, ("grpc.so_reuseport", int(door.share_port)))
     )
@@ -93,4 +94,5 @@ async def serving(
             yield Running(server, port)
         finally:
             await health.enter_graceful_shutdown()
+            admission.end_endless()
             await server.stop(GRACE_SECONDS)

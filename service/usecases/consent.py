@@ -27,9 +27,9 @@ async def set_ai_reference(world: World, target: Target, *, enabled: bool) -> Me
             raise MeImageDeleted
         if record.usage.ai_reference != enabled:
             opted = replace(record, usage=replace(record.usage, ai_reference=enabled))
-            await change.tx.change_me_image(change.user, opted, change.at)
+            record = await change.tx.change_me_image(change.user, opted, change.at)
             await note_consent(change, record.me_image_id, given=enabled)
-        return await change.me_image(record.me_image_id)
+        return change.seals.me_image(record)
 
     me_image = await change_me_image(world, SET_AI_REFERENCE, target, enabled, work)
     prepare_soon(world, target.caller, me_image)

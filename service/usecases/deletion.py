@@ -28,10 +28,10 @@ async def delete_me_image(world: World, target: Target) -> MeImage:
                 await note_consent(change, record.me_image_id, given=False)
             purge_at = change.at + world.policy.purge_after
             unused = replace(record.usage, ai_reference=False)
-            deleted = replace(record, usage=unused, deleted_at=change.at, purge_at=purge_at)
-            await change.tx.change_me_image(change.user, deleted, change.at)
+            deleted = replace(record, slots=(), usage=unused, deleted_at=change.at, purge_at=purge_at)
+            record = await change.tx.change_me_image(change.user, deleted, change.at)
             change.tell(MeImageDeleted(purge_at), record.me_image_id)
-        return await change.me_image(record.me_image_id)
+        return change.seals.me_image(record)
 
     return await change_me_image(world, DELETE, target, None, work)
 
@@ -42,9 +42,9 @@ async def undelete_me_image(world: World, target: Target) -> MeImage:
     async def work(change: Mutation, record: MeImageRecord) -> MeImage:
         if record.deleted_at is not None:
             restored = replace(record, deleted_at=None, purge_at=None)
-            await change.tx.change_me_image(change.user, restored, change.at)
+            record = await change.tx.change_me_image(change.user, restored, change.at)
             change.tell(MeImageRestored(), record.me_image_id)
-        return await change.me_image(record.me_image_id)
+        return change.seals.me_image(record)
 
     return await change_me_image(world, UNDELETE, target, None, work)
 

@@ -58,16 +58,12 @@ class Mutation:
         await self.tx.add_entry(sealed_entry(self.seals, entry))
         return entry
 
-    async def record(self, me_image_id: MeImageId) -> MeImageRecord:
-        """Return a me-image as it stands now. Raises MeImageNotFound."""
+    async def me_image(self, me_image_id: MeImageId) -> MeImage:
+        """Return a me-image as it stands now, opened. Raises MeImageNotFound."""
         found = await self.tx.me_image(self.user_id, me_image_id)
         if found is None:
             raise MeImageNotFound
-        return found[1]
-
-    async def me_image(self, me_image_id: MeImageId) -> MeImage:
-        """Return a me-image as it stands now, opened. Raises MeImageNotFound."""
-        return self.seals.me_image(await self.record(me_image_id))
+        return self.seals.me_image(found[1])
 
     async def once(
         self,
@@ -140,14 +136,20 @@ async def change_me_image(
         EtagMismatch: it has changed since its etag was read.
         RequestIdReused: the ``request_id`` belongs to another request.
     """
-    async with mutation_of_known(world, target.caller, target.user_id) as change:
-        if change is None:
+    async with world.store.transaction(target.user_id) as tx:
+        locked = await tx.lock_me_image(target.user_id, target.me_image_id)
+        if locked is None:
             raise MeImageNotFound
+        user, record = locked
+        change = _begun(world, target.caller, tx, user)
 
         async def checked() -> Answer:
-            record = await change.record(target.me_image_id)
+            if record is None:
+                raise MeImageNotFound
             if target.etag not in {None, etag_of(record.revision)}:
                 raise EtagMismatch
             return await work(change, record)
 
-        return await change.once(call, target.request_id, (target.me_image_id, target.etag, content), checked)
+        answer = await change.once(call, target.request_id, (target.me_image_id, target.etag, content), checked)
+        await change.hand_over()
+        return answer

@@ -1,7 +1,7 @@
 """Primary slots: at most one holder each, taken over in one statement; the former holder stays in the pool."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
@@ -41,24 +41,24 @@ async def set_primary(world: World, target: Target, slot: Slot) -> Swapped:
     async def work(change: Mutation, record: MeImageRecord) -> Swapped:
         if record.deleted_at is not None:
             raise MeImageDeleted
-        previous = (await change.tx.holders(target.user_id)).get(slot)
-        await take_over(change, [slot], record.me_image_id)
-        return Swapped(await change.me_image(record.me_image_id), previous)
+        if slot in record.slots:
+            return Swapped(change.seals.me_image(record), record.me_image_id)
+        former = await take_over(change, [slot], record.me_image_id)
+        slots = tuple(each for each in Slot if each == slot or each in record.slots)
+        holding = replace(record, slots=slots, revision=change.user.revision, updated_at=change.at)
+        return Swapped(change.seals.me_image(holding), former.get(slot))
 
     return await change_me_image(world, SET_PRIMARY, target, slot, work)
 
 
-async def take_over(change: Mutation, slots: Sequence[Slot], me_image_id: MeImageId) -> None:
-    """Give slots to a me-image; those that it holds already change nothing."""
-    holders = await change.tx.holders(change.user_id)
-    taken = [slot for slot in slots if holders.get(slot) != me_image_id]
-    if not taken:
-        return
-    await change.tx.claim_slots(change.user_id, taken, me_image_id)
-    former = {holders[slot] for slot in taken if slot in holders}
-    await change.tx.touch(change.user, [me_image_id, *former], change.at)
-    for slot in taken:
-        change.tell(MeImagePrimaryChanged(slot, holders.get(slot), me_image_id), me_image_id)
+async def take_over(change: Mutation, slots: Sequence[Slot], me_image_id: MeImageId) -> Mapping[Slot, MeImageId]:
+    """Give slots to a me-image that holds none of them; return who held them before."""
+    if not slots:
+        return {}
+    former = await change.tx.claim_slots(change.user, slots, me_image_id, change.at)
+    for slot in slots:
+        change.tell(MeImagePrimaryChanged(slot, former.get(slot), me_image_id), me_image_id)
+    return former
 
 
 async def leave_slots(change: Mutation, slots: Sequence[Slot], me_image_id: MeImageId) -> None:

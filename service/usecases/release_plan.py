@@ -17,7 +17,7 @@ from service.usecases.sealed import seals_of
 from service.usecases.world import World
 
 MAKING_BYTES = 4 << 20
-"""What making a rendition takes in memory beside the photo itself, at most."""
+"""What a rendition has at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,9 @@ async def update_me_image(world: World, target: Target, changes: Changes) -> MeI
         now = Changes(record.kind, label, tags, record.usage.show_in_profile)
         paths = _changed_paths(now, changes)
         if paths:
-            await change.tx.change_me_image(change.user, _changed(change, record, now, changes), change.at)
+            record = await change.tx.change_me_image(change.user, _changed(change, record, now, changes), change.at)
             change.tell(MeImageUpdated(paths), record.me_image_id)
-        return await change.me_image(record.me_image_id)
+        return change.seals.me_image(record)
 
     return await change_me_image(world, UPDATE, target, changes, work)
 

@@ -15,15 +15,11 @@ import uvloop
 
 from service.adapters.postgres.database import APPLICATION_ROLE, Executor
 from service.adapters.postgres.events import _ADD as ADD_EVENTS
-from service.adapters.postgres.events import _NOTIFY as NOTIFY
 from service.adapters.postgres.ledger import _ADD as ADD_ENTRY
 from service.adapters.postgres.ledger import _HEAD as LAST_ENTRY
 from service.adapters.postgres.me_images import _CHANGE as CHANGE
-from service.adapters.postgres.me_images import _FIND as FIND
+from service.adapters.postgres.me_images import _LOCK as LOCK_ME_IMAGE
 from service.adapters.postgres.slots import _CLAIM as CLAIM
-from service.adapters.postgres.slots import _HOLDERS as HOLDERS
-from service.adapters.postgres.slots import _TOUCH as TOUCH
-from service.adapters.postgres.users import _LOCK_KNOWN as LOCK_KNOWN
 from tests.bench.crowded import Crowded, Work
 from tests.bench.echo import CONNECTIONS
 from tests.bench.helper import answer, questions
@@ -45,17 +41,11 @@ class _Changes:
         user_id, holder, former = someone[0], someone[1 + turn % 2], someone[2 - turn % 2]
         async with self._pool.acquire() as db:
             await db.execute(_begin(user_id))
-            revision, at = (await _one(db, LOCK_KNOWN, user_id))["revision"], datetime.now(UTC)
-            await _one(db, FIND, user_id, holder)
-            await db.fetch(HOLDERS, user_id)
-            await db.fetch(HOLDERS, user_id)
-            await db.execute(CLAIM, user_id, ["AVATAR"], holder)
-            await db.execute(TOUCH, user_id, revision, at, [holder, former] if turn else [holder])
-            await _one(db, FIND, user_id, holder)
+            revision, at = (await _one(db, LOCK_ME_IMAGE, user_id, holder))["user_revision"], datetime.now(UTC)
+            await db.fetch(CLAIM, user_id, ["AVATAR"], holder, revision, at)
             fact = f'{{"slot":"AVATAR","previous":"{former}","holder":"{holder}"}}'
             event = ([uuid.uuid4()], [revision], [at], [_CALLER], [holder], ["MeImagePrimaryChanged"], [fact])
-            await db.execute(ADD_EVENTS, [user_id], [0], *event)
-            await db.execute(NOTIFY, user_id)
+            await db.execute(ADD_EVENTS, user_id, [0], *event)
             await db.execute("COMMIT")
         return True
 
@@ -64,19 +54,17 @@ class _Changes:
         kind, fact = "CONSENT_GIVEN" if enabled else "CONSENT_WITHDRAWN", f'{{"enabled":{str(enabled).lower()}}}'
         async with self._pool.acquire() as db:
             await db.execute(_begin(user_id))
-            revision, at = (await _one(db, LOCK_KNOWN, user_id))["revision"], datetime.now(UTC)
-            row = await _one(db, FIND, user_id, me_image_id)
+            row = await _one(db, LOCK_ME_IMAGE, user_id, me_image_id)
+            revision, at = row["user_revision"], datetime.now(UTC)
             changed = (row["kind"], enabled, row["show_in_profile"], row["sealed_text"], None, None, revision)
             await db.execute(CHANGE, user_id, me_image_id, *changed, at)
             last = await db.fetchrow(LAST_ENTRY, user_id)
             sequence = last["sequence"] + 1 if last else 1
             entry = (sequence, kind, at, _CALLER, me_image_id, _HASH, _HASH)
             await db.execute(ADD_ENTRY, user_id, *entry, None, None, None)
-            await _one(db, FIND, user_id, me_image_id)
             toggled = "MeImageAiReferenceToggled"
             event = ([uuid.uuid4()], [revision], [at], [_CALLER], [me_image_id], [toggled], [fact])
-            await db.execute(ADD_EVENTS, [user_id], [0], *event)
-            await db.execute(NOTIFY, user_id)
+            await db.execute(ADD_EVENTS, user_id, [0], *event)
             await db.execute("COMMIT")
         return True
 

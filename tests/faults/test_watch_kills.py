@@ -16,11 +16,12 @@ from tests.people import new_user_id, person
 from tests.proxy import wire_to
 from tests.serve_process import serving, workers_of
 from tests.stored import Stored
+from tests.succession import succession
 from tests.tokens import Issuer
 from tests.waiting import until
 from tests.watching import watching
 
-CONNECTION_KILLS, PROCESS_KILLS, WRITERS = 50, 12, 3
+CONNECTION_KILLS, PROCESS_KILLS, WORKER_KILLS, WRITERS = 50, 50, 4, 3
 
 
 async def writers_at(address: str, issuer: Issuer, chance: random.Random, stack: AsyncExitStack) -> list[Writer]:
@@ -82,7 +83,27 @@ async def test_fifty_kills_of_the_connection(
                 await all_seen(watchers, writers, stored)
 
 
-async def test_kills_of_the_server_process(
+async def test_fifty_kills_of_the_server_process(
+    settings: Settings, tmp_path: Path, issuer: Issuer, stored: Stored, start: str, seeded: random.Random
+) -> None:
+    async with succession(settings, tmp_path) as (servers, address), AsyncExitStack() as stack:
+        writers = await writers_at(address, issuer, seeded, stack)
+        watchers = watchers_at(address, issuer, writers, start)
+        async with returning(*watchers):
+            async with writing(writers):
+                for _ in range(PROCESS_KILLS):
+                    for watcher in watchers:
+                        await watcher.is_on()
+                        await watcher.sees(seeded.randint(0, 3))
+                    ends = [watcher.ends for watcher in watchers]
+                    await servers.kill()
+                    for watcher, before in zip(watchers, ends, strict=True):
+                        await watcher.is_over(before + 1)
+            await all_seen(watchers, writers, stored)
+        assert sum(writer.decisions for writer in writers) > PROCESS_KILLS
+
+
+async def test_kills_of_workers_that_share_the_port(
     settings: Settings, tmp_path: Path, issuer: Issuer, stored: Stored, start: str, seeded: random.Random
 ) -> None:
     async with serving(settings, tmp_path, workers=2) as (server, address), AsyncExitStack() as stack:
@@ -90,7 +111,7 @@ async def test_kills_of_the_server_process(
         watchers = watchers_at(address, issuer, writers, start)
         async with returning(*watchers):
             async with writing(writers):
-                for _ in range(PROCESS_KILLS):
+                for _ in range(WORKER_KILLS):
                     await until(lambda: len(workers_of(server)) == 2)
                     await writers[0].decides(seeded.randint(2, 20))
                     await watchers[0].is_on()

@@ -15,7 +15,8 @@ import pytest
 
 from service.adapters import pictures_process
 from service.adapters.pictures import PicturePool
-from service.adapters.pictures_process import DecoderLimits, DecoderLost
+from service.adapters.pictures_lost import DecoderLost
+from service.adapters.pictures_process import DecoderLimits
 from service.domain.errors import Overloaded, UndecodableImage
 from service.domain.model import THUMBNAIL, MediaType
 from service.ports.outside import RenderedMedia
@@ -50,18 +51,44 @@ async def rendered(pool: PicturePool, width: int, height: int) -> RenderedMedia:
     return await pool.render(photos.jpeg(width, height), JPEG, [THUMBNAIL])
 
 
-async def test_a_worker_that_dies_takes_its_photo_alone_with_it() -> None:
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_worker_killed_from_outside_costs_nobody_a_photo(by: signal.Signals) -> None:
+    async with PicturePool.open(workers=1) as pool:
+        with held(pool) as pid:
+            first = asyncio.create_task(rendered(pool, 64, 48))
+            await until(lambda: pool.busy == 1)
+            next_one = asyncio.create_task(rendered(pool, 80, 60))
+            await until(lambda: pool.waiting == 1)
+            os.kill(pid, by)
+        assert (await first).width == 64
+        assert (await next_one).width == 80
+        assert pool.pids != (pid,)
+        assert not running(pid)
+
+
+@pytest.mark.parametrize("by", [signal.SIGXCPU, signal.SIGSEGV, signal.SIGABRT])
+async def test_a_worker_that_ends_by_its_photo_is_not_tried_again(by: signal.Signals) -> None:
     async with PicturePool.open(workers=1) as pool:
         with held(pool) as pid:
             lost = asyncio.create_task(rendered(pool, 64, 48))
             await until(lambda: pool.busy == 1)
-            next_one = asyncio.create_task(rendered(pool, 80, 60))
-            await until(lambda: pool.waiting == 1)
-            os.kill(pid, signal.SIGKILL)
-            with pytest.raises(UndecodableImage):
-                await lost
-        assert (await next_one).width == 80
+            os.kill(pid, by)
+        with pytest.raises(UndecodableImage):
+            await lost
+        assert (await rendered(pool, 80, 60)).width == 80
         assert pool.pids != (pid,)
+
+
+async def test_a_photo_nobody_waits_for_is_not_tried_again() -> None:
+    async with PicturePool.open(workers=1) as pool:
+        with held(pool) as pid:
+            call = asyncio.create_task(rendered(pool, 64, 48))
+            await until(lambda: pool.busy == 1)
+            call.cancel()
+            await asyncio.wait([call])
+            os.kill(pid, signal.SIGKILL)
+        await until(lambda: pool.busy == 0)
+        assert pool.alive
         assert not running(pid)
 
 
@@ -82,18 +109,20 @@ async def test_a_worker_that_hangs_is_replaced() -> None:
         assert pool.pids != (pid,)
 
 
-async def test_a_pool_that_closes_while_it_replaces_a_worker_leaves_nothing_behind() -> None:
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGABRT])
+async def test_a_pool_that_closes_while_it_replaces_a_worker_leaves_nothing_behind(by: signal.Signals) -> None:
     for turns in range(40):
         async with PicturePool.open(workers=1) as pool:
             with held(pool) as pid:
                 call = asyncio.create_task(rendered(pool, 64, 48))
                 await until(lambda: pool.busy == 1)
-                os.kill(pid, signal.SIGKILL)
-                with pytest.raises(UndecodableImage):
-                    await call
+                os.kill(pid, by)
+            await until(lambda: not pool.alive)
             for _ in range(turns):
                 await asyncio.sleep(0)
             pids = {pid, *pool.pids}
+        with pytest.raises((Overloaded, UndecodableImage)):
+            await call
         assert not any(running(one) for one in pids | set(pool.pids))
 
 
@@ -237,6 +266,16 @@ async def test_nonsense_costs_the_worker_its_life(monkeypatch: pytest.MonkeyPatc
                 await rendered(pool, 64, 48)
             assert (await rendered(pool, 64, 48)).width == 64
             assert pool.pids != (pid,)
+
+
+async def test_a_photo_that_kills_two_workers_is_undecodable(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as lying:
+        lie(lying, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+        async with PicturePool.open(workers=1) as pool:
+            with pytest.raises(UndecodableImage):
+                await rendered(pool, 64, 48)
+            lying.undo()
+            assert (await rendered(pool, 64, 48)).width == 64
 
 
 async def test_no_pool_without_its_fences(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,6 +152,7 @@ async def test_statements_without_their_where_leak_nothing(
     assert (await store.events(me, EventPosition(0, -1), 10)).events == ()
     async with store.transaction(me) as tx:
         assert await tx.lock_known_user(me) is None
+        assert await tx.lock_me_image(me, of) is None
         assert await tx.holders(me) == {}
         assert await tx.count_me_images(me) == 0
         assert await tx.ledger_head(me) == LedgerHead()

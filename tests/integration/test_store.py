@@ -137,7 +137,7 @@ async def test_concurrent_claims_of_a_slot_end_in_one_holder_without_deadlock(
             assert locked is not None
             new = NewMeImageRecord(MeImageId(uuid4()), media_id, Kind.FACE, Usage(), b"sealed", AT)
             await tx.add_me_image(locked, new)
-            await tx.claim_slots(user, list(Slot), new.me_image_id)
+            await tx.claim_slots(locked, list(Slot), new.me_image_id, AT)
 
     await asyncio.gather(*(claim() for _ in range(50)))
     row = await database.fetchrow("SELECT count(*) AS n FROM primary_slots WHERE user_id = $1", user)

@@ -191,7 +191,7 @@ def test_a_command_says_it_in_one_line(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_the_packaged_registry_has_the_figures_of_the_providers() -> None:
-    registry = read_generators(None, SPECS)
+    registry = read_generators(None)
     assert list(registry) == sorted(registry)
     told = {name: (it.max_references, set(it.content_types), it.max_image_bytes) for name, it in registry.items()}
     assert told == FIGURES
@@ -200,7 +200,7 @@ def test_the_packaged_registry_has_the_figures_of_the_providers() -> None:
 
 
 def test_the_packaged_registry_gives_squares_and_detail_only_where_it_says_so() -> None:
-    registry = read_generators(PACKAGED, SPECS)
+    registry = read_generators(PACKAGED)
     other = {name: it.rendition for name, it in registry.items() if it.rendition is not Rendition.PNG_1024}
     assert other == {
         "openai/dall-e-2": Rendition.PNG_SQUARE_1024,

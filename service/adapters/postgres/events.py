@@ -31,14 +31,15 @@ _OF_USER = as_user(f"""
     SELECT {EVENT_COLUMNS}, true AS is_final FROM events e WHERE e.user_id = me.user_id AND {AFTER.format(2, 3, 4)}
 """)
 _NOW = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS transaction_id"
-_ADD = """
+# Equal notifications of one transaction are sent once.
+_ADD = f"""
     INSERT INTO events (user_id, ordinal, event_id, revision, at, caller, me_image_id, kind, fact)
-    SELECT e.user_id, e.ordinal, e.event_id, e.revision, e.at, e.caller, e.me_image_id, e.kind, e.fact
-    FROM unnest($1::text[], $2::integer[], $3::uuid[], $4::bigint[], $5::timestamptz[], $6::text[], $7::uuid[],
-                $8::text[], $9::jsonb[])
-    AS e (user_id, ordinal, event_id, revision, at, caller, me_image_id, kind, fact)
+    SELECT $1, e.ordinal, e.event_id, e.revision, e.at, e.caller, e.me_image_id, e.kind, e.fact
+    FROM unnest($2::integer[], $3::uuid[], $4::bigint[], $5::timestamptz[], $6::text[], $7::uuid[], $8::text[],
+                $9::jsonb[])
+    AS e (ordinal, event_id, revision, at, caller, me_image_id, kind, fact)
+    RETURNING pg_notify('{CHANNEL}', user_id)
 """
-_NOTIFY = f"SELECT pg_notify('{CHANNEL}', $1)"
 
 _FACTS: dict[str, TypeAdapter[Fact]] = {fact.__name__: TypeAdapter(fact) for fact in get_args(Fact)}
 """A fact is kept as JSON beside the name of its class."""
@@ -53,8 +54,7 @@ class Events:
     async def add_events(self, user_id: UserId, events: Sequence[Event]) -> None:
         """See Transaction."""
         columns = zip(*(_values(ordinal, event) for ordinal, event in enumerate(events)), strict=True)
-        await self._db.execute(_ADD, *(list(column) for column in columns))
-        await self._db.execute(_NOTIFY, user_id)
+        await self._db.execute(_ADD, user_id, *(list(column) for column in columns))
 
     async def events(self, user_id: UserId, after: EventPosition, limit: int) -> EventBatch:
         """See Store."""
@@ -78,7 +78,6 @@ def batch_of(rows: Sequence[Row], limit: int) -> EventBatch:
 def _values(ordinal: int, event: Event) -> tuple[object, ...]:
     kind = type(event.fact).__name__
     return (
-        event.user_id,
         ordinal,
         event.event_id,
         event.revision,

@@ -1,5 +1,6 @@
 """The tables ``me_images`` and ``primary_slots``."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from service.adapters.postgres.database import Executor, Row, as_user
@@ -16,6 +17,13 @@ _COLUMNS = """
 """
 _TABLES = "me_images i JOIN media m USING (user_id, media_id) JOIN users u USING (user_id)"
 _FIND = as_user(f"SELECT {_COLUMNS} FROM {_TABLES} WHERE i.user_id = me.user_id AND i.me_image_id = $2")
+# One statement sees one state of the tables, so this needs the lock that Database.transaction took before it.
+_LOCK = f"""
+    WITH u AS (UPDATE users SET revision = revision + 1 WHERE user_id = $1 RETURNING user_id, revision, wrapped_key)
+    SELECT u.revision AS user_revision, {_COLUMNS}
+    FROM u LEFT JOIN (me_images i JOIN media m USING (user_id, media_id))
+    ON i.user_id = u.user_id AND i.me_image_id = $2
+"""
 _NEWEST = as_user(f"""
     SELECT {_COLUMNS} FROM {_TABLES} WHERE i.user_id = me.user_id
     AND (cardinality($2::text[]) = 0 OR i.kind = ANY ($2)) AND (NOT $3 OR i.ai_reference)
@@ -64,6 +72,16 @@ class MeImages:
         row = await self._db.fetchrow(_FIND, user_id, me_image_id)
         return (WrappedKey(row["wrapped_key"]), _record(user_id, row)) if row else None
 
+    async def lock_me_image(
+        self, user_id: UserId, me_image_id: MeImageId
+    ) -> tuple[LockedUser, MeImageRecord | None] | None:
+        """See Transaction."""
+        row = await self._db.fetchrow(_LOCK, user_id, me_image_id)
+        if row is None:
+            return None
+        user = LockedUser(user_id, row["user_revision"], WrappedKey(row["wrapped_key"]))
+        return user, _record(user_id, row) if row["me_image_id"] else None
+
     async def me_images(
         self, user_id: UserId, which: ListFilter, after: ListPosition | None, limit: int
     ) -> tuple[WrappedKey | None, list[MeImageRecord]]:
@@ -101,7 +119,7 @@ class MeImages:
         row = await self._db.fetchrow(_COUNT, user_id)
         return int(row["count"]) if row else 0
 
-    async def change_me_image(self, user: LockedUser, me_image: MeImageRecord, at: datetime) -> None:
+    async def change_me_image(self, user: LockedUser, me_image: MeImageRecord, at: datetime) -> MeImageRecord:
         """See Transaction."""
         await self._db.execute(
             _CHANGE,
@@ -116,6 +134,7 @@ class MeImages:
             user.revision,
             at,
         )
+        return replace(me_image, revision=user.revision, updated_at=at)
 
     async def remove_me_image(self, user_id: UserId, me_image_id: MeImageId, at: datetime) -> None:
         """See Transaction."""

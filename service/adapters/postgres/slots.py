@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from service.adapters.postgres.database import Executor
+from service.adapters.postgres.database import Executor, Row
 from service.domain.model import MeImageId, Slot, UserId
 from service.ports.records import LockedUser
 
@@ -11,9 +11,18 @@ _HOLDERS = "SELECT slot, me_image_id FROM primary_slots WHERE user_id = $1"
 _TOUCH = """
     UPDATE me_images SET revision = $2, updated_at = $3 WHERE user_id = $1 AND me_image_id = ANY ($4::uuid[])
 """
+# All parts see the tables as they were before, so the former holders are those whom the upsert replaces.
 _CLAIM = """
-    INSERT INTO primary_slots (user_id, slot, me_image_id) SELECT $1, slot, $3 FROM unnest($2::text[]) AS slot
-    ON CONFLICT (user_id, slot) DO UPDATE SET me_image_id = excluded.me_image_id
+    WITH former AS (SELECT slot, me_image_id FROM primary_slots WHERE user_id = $1 AND slot = ANY ($2::text[])),
+    claimed AS (
+        INSERT INTO primary_slots (user_id, slot, me_image_id) SELECT $1, slot, $3 FROM unnest($2::text[]) AS slot
+        ON CONFLICT (user_id, slot) DO UPDATE SET me_image_id = excluded.me_image_id
+    ),
+    touched AS (
+        UPDATE me_images SET revision = $4, updated_at = $5
+        WHERE user_id = $1 AND (me_image_id = $3 OR me_image_id IN (SELECT me_image_id FROM former))
+    )
+    SELECT slot, me_image_id FROM former
 """
 _LEAVE = "DELETE FROM primary_slots WHERE user_id = $1 AND slot = ANY ($2::text[])"
 
@@ -26,12 +35,13 @@ class Slots:
 
     async def holders(self, user_id: UserId) -> dict[Slot, MeImageId]:
         """See Transaction."""
-        rows = await self._db.fetch(_HOLDERS, user_id)
-        return {Slot(row["slot"]): row["me_image_id"] for row in rows}
+        return _by_slot(await self._db.fetch(_HOLDERS, user_id))
 
-    async def claim_slots(self, user_id: UserId, slots: Sequence[Slot], me_image_id: MeImageId) -> None:
+    async def claim_slots(
+        self, user: LockedUser, slots: Sequence[Slot], me_image_id: MeImageId, at: datetime
+    ) -> dict[Slot, MeImageId]:
         """See Transaction."""
-        await self._db.execute(_CLAIM, user_id, slots, me_image_id)
+        return _by_slot(await self._db.fetch(_CLAIM, user.user_id, slots, me_image_id, user.revision, at))
 
     async def empty_slots(self, user_id: UserId, slots: Sequence[Slot]) -> None:
         """See Transaction."""
@@ -40,3 +50,7 @@ class Slots:
     async def touch(self, user: LockedUser, me_image_ids: Sequence[MeImageId], at: datetime) -> None:
         """See Transaction."""
         await self._db.execute(_TOUCH, user.user_id, user.revision, at, me_image_ids)
+
+
+def _by_slot(rows: Sequence[Row]) -> dict[Slot, MeImageId]:
+    return {Slot(row["slot"]): row["me_image_id"] for row in rows}

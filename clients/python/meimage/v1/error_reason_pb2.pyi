@@ -84,6 +84,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: more references than the generator takes in one call."""
     ERROR_REASON_UNKNOWN_GENERATOR: _ErrorReason.ValueType  # 30
     """INVALID_ARGUMENT: the registry has no such generator; ListGenerators has those that there are."""
+    ERROR_REASON_SERVER_STOPPING: _ErrorReason.ValueType  # 31
+    """UNAVAILABLE: the server is stopping, so a watch ends; resume it with its last token, and another server answers."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused. Every error carries a google.rpc.ErrorInfo whose `domain` is "meimage" and whose `reason` is the name below without
@@ -152,4 +154,6 @@ ERROR_REASON_TOO_MANY_REFERENCES: ErrorReason.ValueType  # 29
 """FAILED_PRECONDITION: more references than the generator takes in one call."""
 ERROR_REASON_UNKNOWN_GENERATOR: ErrorReason.ValueType  # 30
 """INVALID_ARGUMENT: the registry has no such generator; ListGenerators has those that there are."""
+ERROR_REASON_SERVER_STOPPING: ErrorReason.ValueType  # 31
+"""UNAVAILABLE: the server is stopping, so a watch ends; resume it with its last token, and another server answers."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -293,9 +293,10 @@ class MeImageServiceServicer:
         """Tells what happens from a resume token on, or from now on. One person: scope `me_images.read`; all: `me_images.watch`.
 
         A checkpoint comes at once and then every 20 seconds. Events of one person come in order and none is left out; after a reconnect some
-        may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW.
+        may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW; a watch whose token expires ends with
+        UNAUTHENTICATED.
 
-        Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED.
+        Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED, SERVER_STOPPING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -130,9 +130,10 @@ class MeImageServiceStub:
     """Tells what happens from a resume token on, or from now on. One person: scope `me_images.read`; all: `me_images.watch`.
 
     A checkpoint comes at once and then every 20 seconds. Events of one person come in order and none is left out; after a reconnect some
-    may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW.
+    may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW; a watch whose token expires ends with
+    UNAUTHENTICATED.
 
-    Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED.
+    Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED, SERVER_STOPPING.
     """
 
 @_typing.type_check_only
@@ -237,9 +238,10 @@ class MeImageServiceAsyncStub(MeImageServiceStub):
     """Tells what happens from a resume token on, or from now on. One person: scope `me_images.read`; all: `me_images.watch`.
 
     A checkpoint comes at once and then every 20 seconds. Events of one person come in order and none is left out; after a reconnect some
-    may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW.
+    may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW; a watch whose token expires ends with
+    UNAUTHENTICATED.
 
-    Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED.
+    Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED, SERVER_STOPPING.
     """
 
 class MeImageServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -443,9 +445,10 @@ class MeImageServiceServicer(metaclass=_abc_1.ABCMeta):
         """Tells what happens from a resume token on, or from now on. One person: scope `me_images.read`; all: `me_images.watch`.
 
         A checkpoint comes at once and then every 20 seconds. Events of one person come in order and none is left out; after a reconnect some
-        may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW.
+        may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW; a watch whose token expires ends with
+        UNAUTHENTICATED.
 
-        Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED.
+        Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED, SERVER_STOPPING.
         """
 
 def add_MeImageServiceServicer_to_server(servicer: MeImageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
