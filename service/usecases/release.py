@@ -59,6 +59,8 @@ async def release_references(world: World, plan: Plan) -> Released:
             pictures, sealed = await _fetched(world, plan)
         except (ObjectMissing, MeImageNotFound):
             # Removed for good a moment ago, as the next plan will say, or else a fault of ours.
+            if plan.earlier is not None:
+                await _enter(world, plan, ())  # says which consent has ended; of no pictures there is no release
             if attempt == ATTEMPTS - 1:
                 raise
         else:
