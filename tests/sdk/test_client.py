@@ -172,6 +172,31 @@ async def test_watching_ends_when_the_caller_has_seen_enough(carol: Somebody) ->
         break
 
 
+async def test_a_watch_goes_on_where_it_was_cut(served: Served, issuer: Issuer, carol: Somebody) -> None:
+    async def switch(*states: bool) -> None:
+        for state in states:
+            await carol.client.pool.UpdateAiSettings(
+                rpc.UpdateAiSettingsRequest(user_id=carol.user_id, references_enabled=state)
+            )
+
+    page = await carol.client.pool.ListMeImageEvents(rpc.ListMeImageEventsRequest(user_id=carol.user_id))
+    host, port = served.address.split(":")
+    seen = []
+    async with wire_to((host, int(port))) as wire:
+        client = meimage.connect(wire.endpoint, issuer.user(carol.user_id), tls=None)
+        async with client, asyncio.timeout(30):
+            await switch(False, True, False)
+            async for event, _ in client.watch(carol.user_id, page.resume_token):
+                seen.append(event.ai_settings_changed.references_enabled)
+                if len(seen) == 2:
+                    await wire.cut()
+                    await switch(True, False)
+                    await wire.join()
+                if len(seen) == 5:
+                    break
+    assert seen == [False, True, False, True, False]
+
+
 def test_details_that_are_not_ours_are_passed_over() -> None:
     trailers = grpc.aio.Metadata(("grpc-status-details-bin", b"\xff\xff no message"))
     error = decoded(grpc.StatusCode.INTERNAL, "broken", trailers)

@@ -81,7 +81,7 @@ def ledger(session: Session, releases: bool, verify: bool, as_json: bool) -> Non
         session.json(shown)
         return
     heads = ("#", "when", "what", "who", "generator", "purpose", "me-images")
-    show_table(session, heads, [_row(each) for each in shown])
+    show_table(session, heads, [_row(each) for each in shown], wraps=("purpose", "me-images"))
 
 
 _WHAT = {
