@@ -14,6 +14,7 @@ from service.adapters.tokens import UnusableJwks
 from service.config import PREFIX
 from service.domain.errors import StorageUnavailable
 from service.rpc.server import CannotListen
+from service.usecases.keys import WrongKeks
 from service.wiring import PlaintextRefused
 
 _SENTENCES: dict[type[Exception], str] = {
@@ -23,7 +24,7 @@ _SENTENCES: dict[type[Exception], str] = {
     CannotListen: "ME_IMAGES_ADDRESS is taken by another process, or is not an address of this machine.",
     PlaintextRefused: "Without TLS the server listens on loopback only; ME_IMAGES_ALLOW_PLAINTEXT=true allows it.",
 }
-_OWN_WORDS = (EmbeddedStoreError, DataDirInUseError, UnusableKekFile, UnusableGenerators)
+_OWN_WORDS = (EmbeddedStoreError, DataDirInUseError, UnusableKekFile, WrongKeks, UnusableGenerators)
 KNOWN: tuple[type[Exception], ...] = (*_SENTENCES, *_OWN_WORDS, ValidationError)
 
 

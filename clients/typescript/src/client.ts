@@ -48,11 +48,14 @@ export function connect(address: string, options: ConnectOptions): MeImageClient
 /**
  * A client of MeImageService and ReferenceService.
  *
- * Every call throws {@link MeImageError} where the server refuses it or cannot be reached. Reads are attempted up to four times where the server
- * is unavailable, uploads too; other changes are never repeated by themselves: give them a `requestId` and call again.
+ * Every call throws {@link MeImageError} where the server refuses it or cannot be reached. Reads are attempted up to four
+ * times where the server is unavailable, uploads too; other changes are never repeated by themselves: give them a `requestId` and call again.
  */
 export class MeImageClient {
-  /** The stubs of MeImageService, with the token, deadlines and typed errors. A stream of them that is not read to its end lives until its `signal` or deadline. */
+  /**
+   * The stubs of MeImageService, with the token, deadlines and typed errors. A stream of them that is not read to its end
+   * lives until its `signal` is aborted or its deadline passes.
+   */
   readonly pool: Client<typeof MeImageService>;
   /** The stubs of ReferenceService, likewise. */
   readonly references: Client<typeof ReferenceService>;

@@ -67,7 +67,10 @@ export interface ReleasedReferences {
 export interface ImageStream {
   /** What it is. */
   readonly image: ReferenceImage;
-  /** Its bytes, once; throws after the last where they are not those of `image`. What is left unread is read, and verified, before the next image. */
+  /**
+   * Its bytes, once; throws after the last where they are not those of `image`. What is left unread is read, and verified,
+   * before the next image.
+   */
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 

@@ -4,7 +4,16 @@ import { test } from "node:test";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { clone, create, fromJson } from "@bufbuild/protobuf";
 import type { LedgerEntry, ListLedgerEntriesResponse } from "../src/index.js";
-import { FIRST_HASH, hashOf, LedgerBroken, LedgerEntrySchema, LedgerKind, MeImageService, ReleaseRecordSchema, verifyEntries } from "../src/index.js";
+import {
+  FIRST_HASH,
+  hashOf,
+  LedgerBroken,
+  LedgerEntrySchema,
+  LedgerKind,
+  MeImageService,
+  ReleaseRecordSchema,
+  verifyEntries,
+} from "../src/index.js";
 import { Fake } from "./fake.js";
 
 /** A ledger that the service's own rules made, newest first; tests/sdk/ledger_vector.py of the repository writes it. */

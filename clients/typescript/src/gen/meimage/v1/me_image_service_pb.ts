@@ -1564,9 +1564,10 @@ export const MeImageService: GenService<{
    * Tells what happens from a resume token on, or from now on. One person: scope `me_images.read`; all: `me_images.watch`.
    *
    * A checkpoint comes at once and then every 20 seconds. Events of one person come in order and none is left out; after a reconnect some
-   * may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW.
+   * may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW; a watch whose token expires ends with
+   * UNAUTHENTICATED.
    *
-   * Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED.
+   * Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED, SERVER_STOPPING.
    *
    * @generated from rpc meimage.v1.MeImageService.WatchMeImages
    */
