@@ -36,9 +36,7 @@ def show_table(
     drawing = drawing_for(session) if any(thumbnails) else None
     table = Table(box=box.SIMPLE_HEAD if drawing is None else None, pad_edge=False, header_style="bold")
     for head in [""] * (drawing is not None) + list(heads):
-        table.add_column(
-            head, no_wrap=drawing is not None or head not in wraps, overflow="fold" if head in wraps else "ellipsis"
-        )
+        table.add_column(head, no_wrap=drawing is not None or head not in wraps, overflow="ellipsis")
     for row in rows:
         cells = [Text("\n".join([" " * COLUMNS] * ROWS))] if drawing else []
         table.add_row(*cells, *(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
