@@ -23,6 +23,13 @@ from tests.tokens import Issuer
 FACE = NewMeImage(kind=KIND_FACE)
 
 
+async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass bytes on until they end."""
+    while data := await reader.read(1 << 16):
+        writer.write(data)
+    writer.close()
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "127.8.9.1:1", "[::1]:1", "localhost:1", "LOCALHOST:50051"])
 def test_this_machine(address: str) -> None:
     assert is_loopback(address)
@@ -130,6 +137,25 @@ async def test_reads_are_made_again_and_mutations_are_not(served: Served, issuer
             assert pauses[:2] == [0.2, 0.4]
 
 
+async def test_a_connection_may_take_its_time(served: Served, issuer: Issuer, carol: Somebody) -> None:
+    host, port = served.address.split(":")
+    slow = asyncio.Event()
+
+    async def later(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(1.0)  # a far or busy server
+        far_reader, far_writer = await asyncio.open_connection(host, int(port))
+        slow.set()
+        await asyncio.gather(pipe(reader, far_writer), pipe(far_reader, writer))
+
+    async with await asyncio.start_server(later, "127.0.0.1", 0) as listening:
+        address = f"127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        async with meimage.connect(address, issuer.user(carol.user_id), tls=None) as client:
+            await client.pool.UpdateAiSettings(
+                rpc.UpdateAiSettingsRequest(user_id=carol.user_id, references_enabled=True)
+            )
+    assert slow.is_set()
+
+
 async def test_pauses_double_up_to_the_longest() -> None:
     pauses = list[float]()
 
@@ -170,6 +196,31 @@ async def test_watching_ends_when_the_caller_has_seen_enough(carol: Somebody) ->
     async for event, _ in carol.client.watch(carol.user_id, token):
         assert event.me_image_id == made.me_image.me_image_id
         break
+
+
+async def test_a_watch_goes_on_where_it_was_cut(served: Served, issuer: Issuer, carol: Somebody) -> None:
+    async def switch(*states: bool) -> None:
+        for state in states:
+            await carol.client.pool.UpdateAiSettings(
+                rpc.UpdateAiSettingsRequest(user_id=carol.user_id, references_enabled=state)
+            )
+
+    page = await carol.client.pool.ListMeImageEvents(rpc.ListMeImageEventsRequest(user_id=carol.user_id))
+    host, port = served.address.split(":")
+    seen = []
+    async with wire_to((host, int(port))) as wire:
+        client = meimage.connect(wire.endpoint, issuer.user(carol.user_id), tls=None)
+        async with client, asyncio.timeout(30):
+            await switch(False, True, False)
+            async for event, _ in client.watch(carol.user_id, page.resume_token):
+                seen.append(event.ai_settings_changed.references_enabled)
+                if len(seen) == 2:
+                    await wire.cut()
+                    await switch(True, False)
+                    await wire.join()
+                if len(seen) == 5:
+                    break
+    assert seen == [False, True, False, True, False]
 
 
 def test_details_that_are_not_ours_are_passed_over() -> None:

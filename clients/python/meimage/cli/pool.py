@@ -41,7 +41,7 @@ def list_(session: Session, kinds: Sequence[str], deleted: bool, as_json: bool) 
     else:
         heads = ("id", "kind", "label", "slots", "AI", "size", "created")
         rows = [_row(each, whole_id=not full) for each in shown]
-        show_table(session, heads, rows, [each.thumbnail for each in shown])
+        show_table(session, heads, rows, wraps=("label",), thumbnails=[each.thumbnail for each in shown])
 
 
 def _row(each: MeImage, *, whole_id: bool) -> list[Cell]:

@@ -110,7 +110,8 @@ def generators(session: Session, as_json: bool) -> None:
         session.json(found)
         return
     heads = ("generator", "photos", "what it keeps")
-    show_table(session, heads, [(each.generator_id, str(each.max_references), each.retention_note) for each in found])
+    rows = [(each.generator_id, str(each.max_references), each.retention_note) for each in found]
+    show_table(session, heads, rows, wraps=("what it keeps",))
 
 
 COMMANDS = (release, generators)
