@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from service.adapters.chores import BackgroundChores
 from service.adapters.generators import read_generators
-from service.adapters.keks import read_keks
+from service.adapters.keks import ReadAgain, read_keks
 from service.adapters.metrics_page import metrics_served
 from service.adapters.metrics_parts import Parts
 from service.adapters.objects import BucketAddress, S3Objects
@@ -29,6 +29,7 @@ from service.ports.tracing import UNTRACED, Traces
 from service.rpc.admission import Pace
 from service.rpc.health import Pingable
 from service.rpc.server import Door, Running, serving
+from service.usecases.keys import require_keks
 from service.usecases.upkeep import Retention
 from service.usecases.world import Policy, World
 
@@ -64,25 +65,33 @@ class Built:
 
 
 @asynccontextmanager
+async def open_keys(settings: Settings, traces: Traces = UNTRACED) -> AsyncIterator[tuple[PostgresStore, KeyVault]]:
+    """Open the database, and a vault that knows every epoch that is in use there.
+
+    Raises UnusableKekFile, WrongKeks, UnknownSchema, StorageUnavailable.
+    """
+    vault = KeyVault(read_keks(settings.kek_file), ReadAgain(settings.kek_file, time.monotonic))
+    url = settings.database_url.get_secret_value()
+    prepare = traced(traces) if settings.traces else None
+    async with Database.connect(url, connections=settings.database_connections, prepare=prepare) as database:
+        await require_known_schema(database)
+        store = PostgresStore(database)
+        await require_keks(store, vault)
+        yield store, vault
+
+
+@asynccontextmanager
 async def open_world(settings: Settings) -> AsyncIterator[Built]:
     """Open everything that the use cases need.
 
     Raises:
-        UnusableKekFile, UnusableGenerators, UnknownSchema, StorageUnavailable, TracesMissing: the server cannot work
-            with what it was given.
+        UnusableKekFile, WrongKeks, UnusableGenerators, UnknownSchema, StorageUnavailable, TracesMissing: the server
+            cannot work with what it was given.
     """
-    vault = KeyVault(read_keks(settings.kek_file))
     generators = read_generators(settings.generators_file)
     async with AsyncExitStack() as stack:
         traces = await stack.enter_async_context(open_traces(settings))
-        connect = Database.connect(
-            settings.database_url.get_secret_value(),
-            connections=settings.database_connections,
-            prepare=traced(traces) if settings.traces else None,
-        )
-        database = await stack.enter_async_context(connect)
-        await require_known_schema(database)
-        store = PostgresStore(database)
+        store, vault = await stack.enter_async_context(open_keys(settings, traces))
         objects = await stack.enter_async_context(
             S3Objects.connect(bucket_address(settings), connections=settings.s3_connections, traces=traces)
         )
@@ -103,7 +112,7 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
             generators=generators,
             policy=policy(settings),
         )
-        yield Built(world, store, objects, chores, pictures.sandbox, Parts(database, pictures, bell), traces)
+        yield Built(world, store, objects, chores, pictures.sandbox, Parts(store.database, pictures, bell), traces)
 
 
 @asynccontextmanager

@@ -20,8 +20,6 @@ PATIENCE_SECONDS = 1.0
 """How long a scrape waits for all questions together."""
 
 KEEP_SECONDS = 5.0
-KEEP_EPOCHS_SECONDS = 60.0
-"""Epochs change when somebody rotates keys, and finding them looks at every user."""
 
 
 _log = structlog.get_logger()
@@ -124,5 +122,5 @@ def questions_to(standing: Standing) -> tuple[Question, ...]:
     return (
         Question("outbox", lag, KEEP_SECONDS),
         Question("upkeep", backlog, KEEP_SECONDS),
-        Question("key_epochs", epochs, KEEP_EPOCHS_SECONDS),
+        Question("key_epochs", epochs, KEEP_SECONDS),
     )

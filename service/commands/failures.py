@@ -15,6 +15,7 @@ from service.adapters.tokens import UnusableJwks
 from service.config import PREFIX
 from service.domain.errors import StorageUnavailable
 from service.rpc.server import CannotListen
+from service.usecases.keys import WrongKeks
 from service.wiring import MetricsRefused, PlaintextRefused, TracesMissing
 
 _SENTENCES: dict[type[Exception], str] = {
@@ -27,7 +28,7 @@ _SENTENCES: dict[type[Exception], str] = {
     TracesMissing: "ME_IMAGES_TRACES needs OpenTelemetry, which is not installed: pip install 'me-images[otel]'.",
     PlaintextRefused: "Without TLS the server listens on loopback only; ME_IMAGES_ALLOW_PLAINTEXT=true allows it.",
 }
-_OWN_WORDS = (EmbeddedStoreError, DataDirInUseError, UnusableKekFile, UnusableGenerators)
+_OWN_WORDS = (EmbeddedStoreError, DataDirInUseError, UnusableKekFile, WrongKeks, UnusableGenerators)
 KNOWN: tuple[type[Exception], ...] = (*_SENTENCES, *_OWN_WORDS, ValidationError)
 
 

@@ -51,8 +51,7 @@ class Counted:
 
 @pytest.fixture
 async def counted(serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Counted]:
-    for name in ("KEEP_SECONDS", "KEEP_EPOCHS_SECONDS"):
-        monkeypatch.setattr(metrics_standing, name, 0.0)
+    monkeypatch.setattr(metrics_standing, "KEEP_SECONDS", 0.0)
     address, user_id = f"127.0.0.1:{free_port()}", new_user_id()
     async with serve(metrics_address=address, decoders=1) as served:
         yield Counted(served, address, person(served.channel, issuer.user(user_id), user_id))

@@ -50,8 +50,7 @@ async def held(_: Wire, flowing: asyncio.Event) -> AsyncIterator[None]:
 async def test_a_scrape_does_not_wait_for_a_database_that_is_away(
     settings: Settings, serve: Serve, monkeypatch: pytest.MonkeyPatch, away: Away
 ) -> None:
-    for name in ("KEEP_SECONDS", "KEEP_EPOCHS_SECONDS"):
-        monkeypatch.setattr(metrics_standing, name, 0.0)
+    monkeypatch.setattr(metrics_standing, "KEEP_SECONDS", 0.0)
     url, address, flowing = settings.database_url.get_secret_value(), f"127.0.0.1:{free_port()}", asyncio.Event()
     flowing.set()
     async with (

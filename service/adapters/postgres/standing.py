@@ -19,10 +19,15 @@ _OUTBOX_LAG = """
     SELECT coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0)::float8 FROM events
     WHERE transaction_id >= pg_snapshot_xmin(pg_current_snapshot())
 """
+# One look into the index for each epoch, however many users there are.
 _EPOCHS = """
-    SELECT DISTINCT get_byte(wrapped_key, 5)::bigint * 16777216 + get_byte(wrapped_key, 6) * 65536
-        + get_byte(wrapped_key, 7) * 256 + get_byte(wrapped_key, 8) AS epoch
-    FROM users WHERE octet_length(wrapped_key) >= 9
+    WITH RECURSIVE epochs AS (
+        SELECT min(key_epoch) AS epoch FROM users
+        UNION ALL
+        SELECT (SELECT min(u.key_epoch) FROM users u WHERE u.key_epoch > e.epoch)
+        FROM epochs e WHERE e.epoch IS NOT NULL
+    )
+    SELECT epoch FROM epochs WHERE epoch IS NOT NULL ORDER BY epoch
 """
 _BACKLOG = {
     "me_images": "me_images WHERE purge_at <= $1",
@@ -63,7 +68,7 @@ class Standing:
         """Return the epochs that users' keys are wrapped under."""
         async with self._database.everybody() as connection:
             await connection.execute(_GIVE_UP)
-            return sorted(row["epoch"] for row in await connection.fetch(_EPOCHS))
+            return [row["epoch"] for row in await connection.fetch(_EPOCHS)]
 
     def _due(self, now: datetime) -> dict[str, tuple[datetime, ...]]:
         pending_before, unclaimed_before = self._retention.limits(now)

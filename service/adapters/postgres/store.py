@@ -34,6 +34,11 @@ class PostgresStore(Users, MediaTable, Renditions, MeImages, ReferenceRows, Requ
         async with self._database.transaction(user_id) as connection:
             yield PostgresTransaction(connection)
 
+    @property
+    def database(self) -> Database:
+        """The pool of connections."""
+        return self._database
+
     async def ping(self) -> None:
         """See Store."""
         await self._database.fetchrow("SELECT 1")
