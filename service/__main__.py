@@ -36,14 +36,14 @@ def _command(arguments: argparse.Namespace) -> Coroutine[None, None, int]:
         case "dev":
             return dev.dev()
         case "health":
-            return health.health(os.environ.get("ME_IMAGES_ADDRESS", DEFAULT_ADDRESS))
+            return health.health(os.environ.get("ME_IMAGES_ADDRESS", DEFAULT_ADDRESS), os.environ)
         case "migrate":
             return migrate.migrate(Settings())
         case "upkeep":
             return upkeep.upkeep(Settings())
         case _:
-            overrides = {} if arguments.workers is None else {"workers": arguments.workers}
-            return serve.serve(Settings(**overrides))
+            given = {"workers": arguments.workers, "allow_plaintext": arguments.allow_plaintext}
+            return serve.serve(Settings(**{name: value for name, value in given.items() if value is not None}))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serving = commands.add_parser("serve", help="answer calls; settings are ME_IMAGES_* variables, see the README")
     serving.add_argument("--workers", type=int, help="server processes that share the port")
+    serving.add_argument(
+        "--allow-plaintext", action="store_true", default=None, help="listen without TLS beyond this machine, too"
+    )
     commands.add_parser("dev", help="run everything on this machine, with Postgres, S3 and tokens to try it with")
     commands.add_parser("migrate", help="bring the database to the newest schema and make the bucket")
     commands.add_parser("upkeep", help="remove what nobody uses, once, and say what it was")

@@ -4,7 +4,7 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, PositiveInt, SecretStr, field_validator
+from pydantic import Field, PositiveInt, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "ME_IMAGES_"
@@ -20,6 +20,15 @@ class Settings(BaseSettings):
 
     address: str = Field("127.0.0.1:50051", description="Where to listen, host:port. Port 0 takes a free one.")
     allow_plaintext: bool = Field(default=False, description="Listen without TLS on an address that is not loopback.")
+    tls_cert_file: Path | None = Field(None, description="The server's certificate chain, PEM, its own first.")
+    tls_key_file: Path | None = Field(
+        None, validate_default=True, description="The private key of that certificate, PEM, RSA or EC."
+    )
+    tls_client_ca_file: Path | None = Field(None, description="CAs of callers' certificates, PEM; makes mTLS.")
+    mtls_address: str | None = Field(None, description="Where certificates are asked for; unset: at the one address.")
+    require_client_certificate: bool = Field(
+        default=False, description="Releases and administration need a client certificate beside the token."
+    )
     workers: PositiveInt = Field(1, description="Server processes that share the port.")
     reflection: bool = Field(default=False, description="Answer server reflection, which needs no token.")
 
@@ -57,12 +66,34 @@ class Settings(BaseSettings):
     purge_days: Span = Field(30, description="When a deleted me-image is removed for good.")
     event_days: Span = Field(30, description="How long events are kept for watchers who were away.")
 
-    @field_validator("address")
+    @field_validator("address", "mtls_address")
     @classmethod
-    def _is_host_and_port(cls, value: str) -> str:
-        host, _, port = value.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65535:
-            raise ValueError("host:port is needed")
+    def _is_host_and_port(cls, value: str | None) -> str | None:
+        if value is not None:
+            host, _, port = value.rpartition(":")
+            if not host or not port.isdecimal() or int(port) > 65535:
+                raise ValueError("host:port is needed")
+        return value
+
+    @field_validator("tls_key_file")
+    @classmethod
+    def _is_half_of_a_pair(cls, value: Path | None, others: ValidationInfo) -> Path | None:
+        if (value is None) is not (others.data.get("tls_cert_file") is None):
+            raise ValueError("it and ME_IMAGES_TLS_CERT_FILE are set together")
+        return value
+
+    @field_validator("tls_client_ca_file")
+    @classmethod
+    def _has_a_certificate(cls, value: Path | None, others: ValidationInfo) -> Path | None:
+        if value is not None and others.data.get("tls_cert_file") is None:
+            raise ValueError("it needs ME_IMAGES_TLS_CERT_FILE")
+        return value
+
+    @field_validator("mtls_address", "require_client_certificate")
+    @classmethod
+    def _has_client_cas(cls, value: str | bool | None, others: ValidationInfo) -> str | bool | None:
+        if value and others.data.get("tls_client_ca_file") is None:
+            raise ValueError("it needs ME_IMAGES_TLS_CLIENT_CA_FILE")
         return value
 
     @property

@@ -2,10 +2,13 @@
 
 A key of the JWKS decides its own algorithm; what a token says of ``alg``, ``jku``, ``jwk`` or ``x5c`` never chooses
 anything. A service's token is one that a client got for itself: ``client_id`` equals ``sub`` (RFC 9068, section 2.2).
+A token may be bound to a client certificate by ``cnf`` (RFC 8705, section 3.1); one that is bound to anything else,
+which nobody here could check, proves nobody.
 """
 
 import hashlib
 import json
+import re
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +27,8 @@ CLOCK_SKEW_SECONDS = 30
 
 _ALGORITHMS = {("OKP", "Ed25519"): "EdDSA", ("EC", "P-256"): "ES256", ("RSA", None): "RS256"}
 _PUBLIC = frozenset({"kty", "crv", "x", "y", "n", "e"})
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
+"""SHA-256 in base64url without padding."""
 _OPTIONS: Options = {"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True}
 
 
@@ -83,7 +88,8 @@ class JwtVerifier:
                 options=_OPTIONS,
             )
             expires = float(claims["exp"]) + CLOCK_SKEW_SECONDS
-            return _Verified(replace(_caller(claims), expires=expires), expires)
+            caller = replace(_caller(claims), expires=expires, bound_to=_bound_to(claims))
+            return _Verified(caller, expires)
         except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError):
             raise Unauthenticated from None
 
@@ -97,6 +103,15 @@ def _caller(claims: dict[str, object]) -> Caller:
     if client == subject:
         return Caller(CallerKind.SERVICE, subject, named)
     return Caller(CallerKind.USER, subject, USER_SCOPES if scope is None else USER_SCOPES & named)
+
+
+def _bound_to(claims: dict[str, object]) -> str | None:
+    if "cnf" not in claims:
+        return None
+    match claims["cnf"]:
+        case {"x5t#S256": str(thumbprint), **others} if not others and _THUMBPRINT.fullmatch(thumbprint):
+            return thumbprint
+    raise Unauthenticated
 
 
 def read_jwks(path: Path) -> dict[str, jwt.PyJWK]:

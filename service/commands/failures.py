@@ -10,6 +10,7 @@ from service.adapters.embedded import EmbeddedStoreError
 from service.adapters.generators import UnusableGenerators
 from service.adapters.keks import UnusableKekFile
 from service.adapters.postgres.database import UnknownSchema
+from service.adapters.tls_files import UnusableTlsFiles
 from service.adapters.tokens import UnusableJwks
 from service.config import PREFIX
 from service.domain.errors import StorageUnavailable
@@ -21,9 +22,10 @@ _SENTENCES: dict[type[Exception], str] = {
     UnusableJwks: "ME_IMAGES_JWKS_FILE cannot be read, or holds no EdDSA, ES256 or RS256 public key with a kid.",
     StorageUnavailable: "The database or the object store does not answer; check its address and that it runs.",
     CannotListen: "ME_IMAGES_ADDRESS is taken by another process, or is not an address of this machine.",
-    PlaintextRefused: "Without TLS the server listens on loopback only; ME_IMAGES_ALLOW_PLAINTEXT=true allows it.",
+    PlaintextRefused: "Without TLS (ME_IMAGES_TLS_CERT_FILE) the server listens on loopback only, unless"
+    " ME_IMAGES_ALLOW_PLAINTEXT=true or --allow-plaintext allows more.",
 }
-_OWN_WORDS = (EmbeddedStoreError, DataDirInUseError, UnusableKekFile, UnusableGenerators)
+_OWN_WORDS = (EmbeddedStoreError, DataDirInUseError, UnusableKekFile, UnusableGenerators, UnusableTlsFiles)
 KNOWN: tuple[type[Exception], ...] = (*_SENTENCES, *_OWN_WORDS, ValidationError)
 
 
