@@ -3,6 +3,7 @@
 import ipaddress
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field, PositiveInt, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -45,7 +46,11 @@ class Settings(BaseSettings):
 
     kek_file: Path = Field(description="Key-encryption keys: a line `epoch base64-of-32-bytes` for each epoch.")
 
-    jwks_file: Path = Field(description="Public keys of the token issuer, a JWKS.")
+    jwks_url: str | None = Field(None, description="Where the token issuer tells its public keys, a JWKS; https.")
+    jwks_file: Path | None = Field(
+        None, validate_default=True, description="Those keys in a file; either this or the address is required."
+    )
+    jwks_ca_file: Path | None = Field(None, description="CAs that vouch for that address; unset: the usual ones.")
     token_issuer: str = Field(description="The `iss` that tokens must have.")
     token_audience: str = Field("me-images", description="The `aud` that tokens must have.")
 
@@ -96,6 +101,25 @@ class Settings(BaseSettings):
             raise ValueError("it needs ME_IMAGES_TLS_CLIENT_CA_FILE")
         return value
 
+    @field_validator("jwks_url")
+    @classmethod
+    def _is_safe_address(cls, value: str | None) -> str | None:
+        """Plain http is for this machine alone: whoever changes the keys on their way makes tokens."""
+        if value is not None:
+            url = urlsplit(value)
+            if not url.hostname or url.username is not None or url.password is not None or url.fragment:
+                raise ValueError("https://host/path is needed")
+            if url.port == 0 or not (url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.hostname))):
+                raise ValueError("https is needed, or http on loopback")
+        return value
+
+    @field_validator("jwks_file")
+    @classmethod
+    def _is_the_one_source(cls, value: Path | None, others: ValidationInfo) -> Path | None:
+        if "jwks_url" in others.data and (value is None) is (others.data["jwks_url"] is None):
+            raise ValueError("either it or ME_IMAGES_JWKS_URL is needed")
+        return value
+
     @property
     def host(self) -> str:
         """The host of ``address``, without the brackets of IPv6."""
@@ -109,10 +133,14 @@ class Settings(BaseSettings):
     @property
     def is_loopback(self) -> bool:
         """Whether nobody but this machine can reach ``address``."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return _is_loopback(self.host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def settings_table() -> str:

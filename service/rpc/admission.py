@@ -88,7 +88,11 @@ class Admission(Wrapping):
         needs_certificate = self._proof.certificates_needed and SCOPES.get(method) in CERTIFIED_SCOPES
 
         async def admitted(incoming: AsyncIterator[Message], context: Context) -> Message | None:
-            caller = self._proof.tokens.verify(bearer_token(context))
+            token = bearer_token(context)
+            try:
+                caller = self._proof.tokens.verify(token)
+            except Unauthenticated:
+                caller = await self._by_new_keys(token)
             current_call().caller = caller
             if needs_certificate or caller.bound_to is not None:
                 self._require_certificate(caller, context, needed=needs_certificate)
@@ -106,6 +110,11 @@ class Admission(Wrapping):
                 raise TooSlow from None
 
         return admitted
+
+    async def _by_new_keys(self, token: str) -> Caller:
+        if not await self._proof.tokens.learned(token):
+            raise Unauthenticated
+        return self._proof.tokens.verify(token)
 
     def _require_certificate(self, caller: Caller, context: Context, *, needed: bool) -> None:
         certificate = certificate_of(context, self._proof.certificates)

@@ -166,8 +166,7 @@ async def test_a_refusal_has_its_reason(guarded: Guarded, issuer: Issuer, alice:
 async def test_a_binding_that_cannot_be_checked_proves_nobody(
     guarded: Guarded, issuer: Issuer, alice: Person, photo: str, cnf: object
 ) -> None:
-    claims = {"sub": NAME, "client_id": NAME, "scope": " ".join(SCOPES)}
-    token = issuer.sign(claims, payload={"cnf": cnf})
+    token = issuer.sign({"sub": NAME, "client_id": NAME, "scope": " ".join(SCOPES)}, payload={"cnf": cnf})
     async with channel_to(guarded.mtls, OURS.pem, GOOD) as channel:
         for releases in (False, True):
             assert await outcome(channel, token, alice.user_id, photo, releases=releases) == UNKNOWN
