@@ -1,13 +1,14 @@
 """Port KeySource: an HTTPS address of the token issuer.
 
-A fetch is one request on a connection of its own: no redirect is followed, no proxy asked, nothing retried, and the
-whole of it ends in time however slowly bytes drip.
+A fetch is one request on a connection of its own: no redirect is followed, no proxy asked, nothing retried, and once
+connected it ends in time however slowly bytes drip.
 """
 
 import socket
 import ssl
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -44,16 +45,13 @@ class UrlKeys:
     def read(self) -> bytes:
         """See KeySource."""
         connection = self._connection()
-        watchdog = threading.Timer(TOTAL_SECONDS, _cut, [connection])
-        watchdog.daemon = True
-        watchdog.start()
         try:
-            return self._fetch(connection)
+            connection.connect()
+            with _cut_in_time(connection.sock):
+                return self._fetch(connection)
         except (HTTPError, HTTPException, OSError, ValueError, AttributeError) as error:  # the last: it was cut
-            late = "" if watchdog.is_alive() else f", after {TOTAL_SECONDS:g} s"
-            raise UnusableJwks(f"does not answer: {type(error).__name__}{late}") from None
+            raise UnusableJwks(f"does not answer: {type(error).__name__}") from None
         finally:
-            watchdog.cancel()
             connection.close()
 
     def _connection(self) -> HTTPConnection:
@@ -74,7 +72,19 @@ class UrlKeys:
         return text
 
 
-def _cut(connection: HTTPConnection) -> None:
-    if connection.sock is not None:
-        with suppress(OSError):
-            connection.sock.shutdown(socket.SHUT_RDWR)
+@contextmanager
+def _cut_in_time(connected: socket.socket | None) -> Iterator[None]:
+    """End the socket itself, for a response keeps it open after its connection has let it go."""
+
+    def cut() -> None:
+        if connected is not None:
+            with suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
+
+    watchdog = threading.Timer(TOTAL_SECONDS, cut)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()

@@ -40,14 +40,15 @@ async def test_workers_share_both_addresses_and_their_certificates(
     """The command `health`, by which the server is known to be up, trusts the server's own certificate alone."""
     ours = Authority("ours")
     files = Files(tmp_path).write(ours.server(), ours.pem)
-    changed = {**files, "mtls_address": f"127.0.0.1:{free_port()}", "require_client_certificate": True}
+    mtls = f"127.0.0.1:{free_port()}"
+    changed = {**files, "mtls_address": mtls, "require_client_certificate": True}
     async with serving(settings.model_copy(update=changed), tmp_path, workers=2) as (_, address):
         user_id = new_user_id()
         wardrobe = issuer.service("me_images.release", name="wardrobe")
         for _ in range(2):
             async with channel_to(address, ours.pem) as channel:
                 assert (await person(channel, issuer.user(user_id), user_id).page()).me_images == []
-            async with channel_to(changed["mtls_address"], ours.pem, ours.issue("wardrobe")) as channel:
+            async with channel_to(mtls, ours.pem, ours.issue("wardrobe")) as channel:
                 stub = ReferenceServiceStub(channel)
                 assert (await stub.ListGenerators(ListGeneratorsRequest(), metadata=bearer(wardrobe))).generators
             Files(tmp_path).write(ours.server(), ours.pem)
