@@ -106,10 +106,14 @@ class Settings(BaseSettings):
     def _is_safe_address(cls, value: str | None) -> str | None:
         """Plain http is for this machine alone: whoever changes the keys on their way makes tokens."""
         if value is not None:
-            url = urlsplit(value)
-            if not url.hostname or url.username is not None or url.password is not None or url.fragment:
+            try:
+                url = urlsplit(value)
+                is_whole = bool(url.hostname) and url.port != 0
+            except ValueError:  # its text holds what was set
+                raise ValueError("https://host/path is needed") from None
+            if not is_whole or url.username is not None or url.fragment:
                 raise ValueError("https://host/path is needed")
-            if url.port == 0 or not (url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.hostname))):
+            if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.hostname or "")):
                 raise ValueError("https is needed, or http on loopback")
         return value
 

@@ -28,13 +28,14 @@ class KeyServer:
         return f"https://127.0.0.1:{self.port}/keys?v=1"
 
 
-def told(content: bytes, status: int = 200, **headers: str) -> Answer:
+def told(content: bytes, status: int = 200, *, location: str = "", encoding: str = "identity") -> Answer:
     """Answer with this content."""
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(status)
-        for name, value in (headers | {"Content-Length": str(len(content))}).items():
-            request.send_header(name, value)
+        request.send_header("Content-Length", str(len(content)))
+        request.send_header("Content-Encoding", encoding)
+        request.send_header("Location", location)
         request.end_headers()
         request.wfile.write(content)
 

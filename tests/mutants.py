@@ -107,15 +107,12 @@ def _headers(key: PrivateKey, algorithm: str) -> Iterator[tuple[str, str]]:
     others = [name for name in ("EdDSA", "ES256", "RS256") if name != algorithm]
     claims = _json_of(claims_of(SUBJECT))
     wrong: list[tuple[str, object]] = [
-        *(
-            ("alg", value)
-            for value in ("none", "None", "NONE", "", "HS256", "HS512", "ES384", "ES256K", "PS256", "RS1")
-        ),
-        *(("alg", value) for value in (*others, algorithm.swapcase(), algorithm + " ", 7, None, [algorithm], {}, True)),
-        *(("kid", value) for value in (*others, "", " " + algorithm, algorithm + "\0", algorithm.swapcase(), "../x")),
-        *(("kid", value) for value in (7, None, [algorithm], {algorithm: 1}, True, 0.5)),
-        *(("typ", value) for value in ("logout+jwt", "secevent+jwt", "dpop+jwt", "JWE", "", 7, None, ["JWT"])),
-        *(("crit", value) for value in (["exp"], ["b64"], [], "b64", ["x"], None, 7)),
+        *_each("alg", "none", "None", "NONE", "", "HS256", "HS512", "ES384", "ES256K", "PS256", "RS1"),
+        *_each("alg", *others, algorithm.swapcase(), algorithm + " ", 7, None, [algorithm], {}, True),
+        *_each("kid", *others, "", " " + algorithm, algorithm + "\0", algorithm.swapcase(), "../x"),
+        *_each("kid", 7, None, [algorithm], {algorithm: 1}, True, 0.5),
+        *_each("typ", "logout+jwt", "secevent+jwt", "dpop+jwt", "JWE", "", 7, None, ["JWT"]),
+        *_each("crit", ["exp"], ["b64"], [], "b64", ["x"], None, 7),
         ("b64", False),
     ]
     for name, value in wrong:
@@ -132,18 +129,22 @@ def _headers(key: PrivateKey, algorithm: str) -> Iterator[tuple[str, str]]:
         yield f"a key of its own by {next(iter(bring))}", signed(_json_of(header), claims, attacker, "EdDSA")
 
 
+def _each(name: str, *values: object) -> Iterator[tuple[str, object]]:
+    return ((name, value) for value in values)
+
+
 def _claims(key: PrivateKey, algorithm: str) -> Iterator[tuple[str, str]]:
     now = int(time.time())
     strange: tuple[object, ...] = (None, "", str(now + 600), True, [now + 600], {"at": now + 600})
     wrong: list[tuple[str, object]] = [
-        *(("exp", value) for value in (*strange, 0, -1, now - 31, now - 3600, 10**400)),
-        *(("nbf", value) for value in (*strange[1:], now + 600, 10**400)),
-        *(("iat", value) for value in (*strange[1:], now + 600, 10**400)),
-        *(("iss", value) for value in (None, "", ISSUER.upper(), ISSUER + "/", ISSUER + " ", [ISSUER], {ISSUER: 1}, 7)),
-        *(("aud", value) for value in (None, "", AUDIENCE.upper(), AUDIENCE + " ", AUDIENCE[:-1], [], [[AUDIENCE]])),
-        *(("aud", value) for value in ({AUDIENCE: 1}, 7, True, [7], [None], ["other"])),
-        *(("sub", value) for value in (None, "", 7, True, [SUBJECT], {SUBJECT: 1}, "x" * 129)),
-        *(("cnf", value) for value in (None, "", 7, [], {}, {"jkt": "A" * 43}, {"x5t#S256": "A"}, {"jwk": {}})),
+        *_each("exp", *strange, 0, -1, now - 31, now - 3600, 10**400),
+        *_each("nbf", *strange[1:], now + 600, 10**400),
+        *_each("iat", *strange[1:], now + 600, 10**400),
+        *_each("iss", None, "", ISSUER.upper(), ISSUER + "/", ISSUER + " ", [ISSUER], {ISSUER: 1}, 7),
+        *_each("aud", None, "", AUDIENCE.upper(), AUDIENCE + " ", AUDIENCE[:-1], [], [[AUDIENCE]]),
+        *_each("aud", {AUDIENCE: 1}, 7, True, [7], [None], ["other"]),
+        *_each("sub", None, "", 7, True, [SUBJECT], {SUBJECT: 1}, "x" * 129),
+        *_each("cnf", None, "", 7, [], {}, {"jkt": "A" * 43}, {"x5t#S256": "A"}, {"jwk": {}}),
     ]
     for name, value in wrong:
         token = signed(_json_of(_header(algorithm)), _json_of(claims_of(SUBJECT, **{name: value})), key, algorithm)
