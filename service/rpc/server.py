@@ -33,6 +33,8 @@ _OPTIONS = (
     ("grpc.max_concurrent_streams", 100),
     ("grpc.http2.bdp_probe", 0),
     ("grpc.http2.lookahead_bytes", 512 * 1024),
+    # Who connects and then says nothing holds a connection no longer than a body that stalls.
+    ("grpc.server_handshake_timeout_ms", 10_000),
     # A peer that vanished without a word is found within half a minute, not at the end of a TCP timeout.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 5_000),

@@ -1,5 +1,6 @@
 """`serve` and the commands beside it, as processes: settings, workers, signals."""
 
+import json
 import signal
 import socket
 from pathlib import Path
@@ -51,6 +52,9 @@ async def test_workers_share_both_addresses_and_their_certificates(
             async with channel_to(mtls, ours.pem, ours.issue("wardrobe")) as channel:
                 stub = ReferenceServiceStub(channel)
                 assert (await stub.ListGenerators(ListGeneratorsRequest(), metadata=bearer(wardrobe))).generators
+            async with channel_to(mtls, ours.pem) as channel:
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await person(channel, issuer.user(user_id), user_id).page()
             Files(tmp_path).write(ours.server(), ours.pem)
             status, out, _ = await ended(
                 await service(
@@ -61,6 +65,16 @@ async def test_workers_share_both_addresses_and_their_certificates(
                 )
             )
             assert (status, out) == (0, "SERVING\n")
+    assert all(json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines())
+
+
+async def test_plaintext_beyond_this_machine_has_an_option(settings: Settings, tmp_path: Path) -> None:
+    own = variables(settings) | {"ME_IMAGES_ADDRESS": "0.0.0.0:0"}  # what must be refused
+    status, _, err = await ended(await service("serve", folder=tmp_path, **own))
+    assert (status, "--allow-plaintext" in err) == (1, True)
+    own["ME_IMAGES_ADDRESS"] = "192.0.2.1:1"  # an address of nobody (RFC 5737)
+    status, _, err = await ended(await service("serve", "--allow-plaintext", folder=tmp_path, **own))
+    assert (status, "not an address of this machine" in err) == (1, True)
 
 
 async def test_health_of_a_server_that_asks_everybody(settings: Settings, tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ def address(tmp_path: Path) -> Iterator[KeyServer]:
 
 
 async def status_of(served: Served) -> int:
-    return (await health_pb2_grpc.HealthStub(served.channel).Check(health_pb2.HealthCheckRequest())).status
+    answer = await health_pb2_grpc.HealthStub(served.channel).Check(health_pb2.HealthCheckRequest())
+    return int(answer.status)
 
 
 async def test_it_serves_once_there_are_keys_and_learns_new_ones_within_a_call(
@@ -45,7 +46,7 @@ async def test_it_serves_once_there_are_keys_and_learns_new_ones_within_a_call(
         assert (await caller.page()).me_images == []
 
         async def is_serving() -> bool:
-            return await status_of(served) == SERVING
+            return await status_of(served) == int(SERVING)
 
         await until(is_serving)
         rotated.keys = {f"{kid}-new": key for kid, key in rotated.keys.items()}
