@@ -19,13 +19,13 @@ check: setup ## lint, types, import rules, contract, generated code, locks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy .ci/setup.py .ci/generate.py
+	$(BIN)/mypy .ci/setup.py .ci/generate.py .ci/node.py
 	$(BIN)/lint-imports
 	$(BIN)/buf lint
 	$(BIN)/python .ci/generate.py --check
 	@$(MAKE) --no-print-directory check-go
 	$(BIN)/python -m pip check
-	@! grep -n '://' requirements*.lock clients/go/go.* .ci/go/go.* || { echo 'a lock file names an address'; exit 1; }
+	@! grep -n '://' requirements*.lock clients/typescript/package-lock.json clients/go/go.* .ci/go/go.* || { echo 'a lock file names an address'; exit 1; }
 
 check-go:
 	@if ! command -v go >/dev/null; then echo 'GO IS MISSING: clients/go was not vetted, nor its format checked' >&2; exit 0; fi; \
@@ -50,7 +50,7 @@ setup:
 
 clean: ## remove .venv and all caches, but no data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
-	rm -rf *.egg-info clients/python/*.egg-info
+	rm -rf *.egg-info clients/python/*.egg-info clients/typescript/node_modules clients/typescript/build clients/typescript/dist
 	find service tests clients .ci -name __pycache__ -prune -exec rm -rf {} +
 
 clean-data: ## remove .data: the photos and keys of `make run`

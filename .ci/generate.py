@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import node
+
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
 TEMPLATE = ROOT / "buf.gen.yaml"
@@ -99,6 +101,12 @@ def with_buf(language: Language, into: Path) -> None:
     run([tool("buf"), "generate", "--template", ENTRY.join([head, *own]), "-o", str(into)], ROOT)
 
 
+def with_npm_and_buf(language: Language, into: Path) -> None:
+    """Install the plugin that the client's lock file pins, then do as above."""
+    node.install()
+    with_buf(language, into)
+
+
 def tool(name: str) -> str:
     """Return the path of a tool installed beside this Python."""
     return f"{sysconfig.get_path('scripts')}/{name}"
@@ -127,6 +135,7 @@ def missing_go() -> str:
 LANGUAGES = (
     Language("Python", "clients/python", "meimage/**/*_pb2*.py*", never_missing, with_protoc),
     Language("Go", "clients/go", "meimagev1/*.pb.go", missing_go, with_buf),
+    Language("TypeScript", "clients/typescript", "src/gen/**/*_pb.ts", node.missing_node, with_npm_and_buf),
 )
 
 

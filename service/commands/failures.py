@@ -15,6 +15,7 @@ from service.adapters.tls_files import UnusableTlsFiles
 from service.config import PREFIX
 from service.domain.errors import StorageUnavailable
 from service.rpc.server import CannotListen
+from service.usecases.keys import WrongKeks
 from service.wiring import PlaintextRefused
 
 _SENTENCES: dict[type[Exception], str] = {
@@ -28,6 +29,7 @@ _OWN_WORDS = (
     EmbeddedStoreError,
     DataDirInUseError,
     UnusableKekFile,
+    WrongKeks,
     UnusableGenerators,
     UnusableTlsFiles,
     UnusableJwks,

@@ -13,6 +13,7 @@ COMMIT = b"Q\0\0\0\x0bCOMMIT\0"
 class Step(StrEnum):
     """Where a release can stand."""
 
+    ANY = "whatever is said to the database next"
     MAKE = "a rendition's row is there, its object not yet put"
     MADE = "a rendition's object is put, its row not yet ready"
     FETCH = "the rendition is not yet fetched"
@@ -24,7 +25,10 @@ class Step(StrEnum):
 
 @dataclass
 class Hold:
-    """Holds up so many connections at a step; what is held never arrives: its connection breaks, at once or later."""
+    """Holds up so many connections at a step; what is held never arrives: its connection breaks, at once or later.
+
+    At ANY and TOLD it only counts.
+    """
 
     step: Step
     connections: int
@@ -39,7 +43,7 @@ class Hold:
         self.connections -= 1
         if self.connections <= 0:
             self.reached.set()
-        if step is not Step.TOLD:
+        if step not in {Step.ANY, Step.TOLD}:
             if not self.at_once:
                 await self.over.wait()
             raise EOFError
@@ -72,6 +76,7 @@ class _ToDatabase(Tap):
     is_committing: bool = False
 
     async def asked(self, data: bytes) -> None:
+        await self.holding.at(Step.ANY)
         if b"REFERENCES_RELEASED" in data:
             await self.holding.at(Step.ENTER)
             self.has_entered = True

@@ -25,8 +25,8 @@ from tests.people import Person, bearer, person, refusal
 from tests.releases import GENERATOR
 
 OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
-CHANNELS, ASKING, RETRY = 4, 2, 0.1
-WAYS = ("withdraw", "withdraw", "withdraw", "pause", "delete")
+CHANNELS, ASKING, RETRY = 4, 2, 0.2
+WAYS = ("withdraw",) * 5 + ("pause",) * 2 + ("delete",)
 REASONS = {"withdraw": "CONSENT_NOT_GIVEN", "pause": "AI_REFERENCES_PAUSED", "delete": "ME_IMAGE_DELETED"}
 
 
@@ -138,19 +138,22 @@ async def decide(racer: Racer, number: int, rounds: int) -> None:
 
 
 async def ask_on(racer: Racer, is_over: Callable[[], bool]) -> None:
-    """Ask for releases of anybody, in all ways; now and then once more, as after an answer that was lost."""
+    """Ask for releases of anybody, in all ways; now and then a second time, as after an answer that was lost."""
+    came: list[tuple[int, rpc.ReleaseReferencesRequest]] = []
     while not is_over():
+        if came and racer.chance.random() < RETRY:
+            await racer.ask(*came.pop(racer.chance.randrange(len(came))))
+            continue
         number = racer.chance.randrange(len(racer.task.lanes))
         request = wanted(racer.chance, racer.task.lanes[number])
-        await racer.ask(number, request)
-        if request.request_id:
-            await racer.ask(number, request)
+        if (await racer.ask(number, request)).images:
+            came = [*came[-9:], (number, request)]
 
 
 def wanted(chance: random.Random, lane: Lane) -> rpc.ReleaseReferencesRequest:
     """Return a request that names the me-image, or its slot, or takes what there is."""
     request = rpc.ReleaseReferencesRequest()
-    if chance.random() < RETRY:
+    if chance.random() < 0.5:
         request.request_id = str(UUID(int=chance.getrandbits(128), version=4))
     match chance.choice(["id", "id", "id", "both", "slot", "kind"]):
         case "id":

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import random
 import sys
 import uuid
 from collections.abc import AsyncIterator
@@ -39,6 +40,9 @@ SQUARE = "bytedance/seedream-4.5"
 """Takes jpeg-2048, which nothing makes ahead of its first release."""
 
 TOGETHER, LARGE = 8, 2
+STATEMENTS = 12 * TOGETHER
+"""About how often these releases speak to the database in all."""
+
 SMALL_WINDOW = [*EAGER, ("grpc.http2.lookahead_bytes", 1 << 16), ("grpc.http2.bdp_probe", 0)]
 """Of a channel whose caller takes little ahead of what is read: a server cannot get rid of a whole picture."""
 
@@ -179,7 +183,7 @@ async def retried_is_one(asked: Asking, studio: Studio, earlier: int) -> None:
         assert again.images[0].startswith(sent)
 
 
-@pytest.mark.parametrize("step", Step, ids=lambda step: step.name.lower())
+@pytest.mark.parametrize("step", [step for step in Step if step is not Step.ANY], ids=lambda step: step.name.lower())
 async def test_a_server_killed_at_a_step(
     served: Served, held_up: Settings, holding: Holding, tmp_path: Path, issuer: Issuer, stored: Stored, step: Step
 ) -> None:
@@ -202,6 +206,35 @@ async def test_a_server_killed_at_a_step(
             assert (each.reason, each.messages) == ("GONE", [])
             assert len(entries) == int(step is Step.COMMITTED)
         await retried_is_one(each, survivor, int(is_made))
+    await swept(served, PENDING)
+    await kept_whole(stored)
+
+
+@pytest.mark.parametrize("kill", range(4))
+async def test_a_server_killed_at_any_moment(
+    served: Served,
+    held_up: Settings,
+    holding: Holding,
+    tmp_path: Path,
+    issuer: Issuer,
+    stored: Stored,
+    seeded: random.Random,
+    kill: int,
+) -> None:
+    survivor = studio_at(served.channel, issuer)
+    asked = await asking(served, issuer, TOGETHER, pictures.jpeg(48 + kill, 32))
+    async with victim(held_up, tmp_path, issuer) as (server, studio):
+        holding.hold = Hold(Step.ANY, seeded.randint(1, STATEMENTS))
+        calls = [asyncio.create_task(each.ask(studio)) for each in asked]
+        over: asyncio.Task[object] = asyncio.create_task(asyncio.wait(calls))
+        reached: asyncio.Task[object] = asyncio.create_task(holding.hold.reached.wait())
+        await asyncio.wait({over, reached}, return_when=asyncio.FIRST_COMPLETED)
+        server.kill()
+        await asyncio.gather(over, *calls)
+        reached.cancel()
+    for each in asked:
+        came_as_entered(each, await each.entries())
+        await retried_is_one(each, survivor, 0)
     await swept(served, PENDING)
     await kept_whole(stored)
 

@@ -12,12 +12,14 @@ from meimage.v1 import me_image_pb2 as pb
 from meimage.v1 import reference_service_pb2 as rpc
 
 from service.domain.callers import UPKEEP
-from service.domain.errors import MeImageNotFound
+from service.domain.errors import MeImageNotFound, StorageUnavailable
 from service.domain.model import MeImageId, Rendition, UserId
 from service.ports.outside import ObjectMissing
 from service.ports.records import MediaRecord, RenditionRecord
 from service.usecases.renditions import ensure_rendition
+from service.usecases.upkeep import upkeep
 from service.usecases.world import World
+from service.wiring import retention
 from tests import pictures, rules
 from tests.conftest import Served
 from tests.faults.breaking import Breaking, Hook
@@ -25,7 +27,7 @@ from tests.invariants import kept_whole, sound
 from tests.people import Person, face, refused
 from tests.releases import Studio, opted_in, studio
 from tests.stored import Stored
-from tests.sweeping import swept
+from tests.sweeping import later, swept
 from tests.tokens import Issuer
 
 PENDING = timedelta(minutes=61)
@@ -206,7 +208,7 @@ async def test_a_purge_between_the_row_of_one_maker_and_the_end_of_another(photo
 async def test_purges_and_makers_at_once_leave_nothing(
     alice: Person, served: Served, stored: Stored, seeded: random.Random
 ) -> None:
-    for number in range(20):
+    for number in range(12):
         me_image = (await alice.upload(pictures.jpeg(60 + number, 40), face())).me_image
         photo = Photo(alice, me_image, served, stored)
         media = await photo.media()
@@ -249,6 +251,34 @@ async def test_media_that_two_share_has_one_rendition_and_outlives_one_of_them(
     await replace(photo, me_image=other).is_due()
     await swept(served)
     await photo.nothing_is_left()
+
+
+async def test_a_retry_after_the_purge_is_refused(photo: Photo, wardrobe: Studio, request_id: str) -> None:
+    alice, of = photo.who, photo.me_image.me_image_id
+    await rules.opt(alice, of, enabled=True)
+    await wardrobe.release(alice, of, request_id=request_id)
+    await photo.served.built.chores.done()
+    await photo.is_due()
+    await photo.nothing_is_left()
+    request = rpc.ReleaseReferencesRequest(user_id=alice.user_id, me_image_ids=[of], request_id=request_id)
+    told = await refused(wardrobe.messages(request))
+    assert (told.reason, told.references) == ("CONSENT_NOT_GIVEN", ((of, "CONSENT_NOT_GIVEN"),))
+
+
+async def test_a_bucket_that_is_away_is_gone_back_to(photo: Photo) -> None:
+    assert await photo.make(await photo.media(), after_put=killed) == "killed"
+
+    async def away(_key: str) -> None:
+        raise StorageUnavailable
+
+    world = later(photo.served.built.world, PENDING)
+    narrow = replace(world, objects=Breaking(world.objects, before_remove=away))
+    with pytest.raises(StorageUnavailable):
+        await upkeep(narrow, retention(photo.served.settings))
+    assert (await photo.states(), len(photo.objects())) == (["condemned"], 1)
+    await swept(photo.served)
+    assert (await photo.states(), photo.objects()) == ([], set())
+    await kept_whole(photo.stored)
 
 
 async def test_a_purge_after_the_plan_refuses_the_release(

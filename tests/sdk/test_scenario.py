@@ -13,6 +13,7 @@ from service.config import Settings
 from service.domain.callers import Scope
 from tests.dev_process import ROOT, environment
 from tests.people import new_user_id
+from tests.sdk import typescript
 from tests.sdk.expecting import differences
 from tests.sdk.photos import make_photos
 from tests.sdk.stage import LiveServer, flaky, restarting
@@ -23,7 +24,8 @@ RUN_SECONDS = 300.0
 RUNNERS: dict[str, tuple[Path, list[str]]] = {
     "Python": (ROOT, [sys.executable, "-m", "tests.sdk.runner"]),
     "Go": (ROOT / "clients" / "go", ["go", "run", "./internal/scenario"]),
-    "TypeScript": (ROOT / "clients" / "typescript", ["node", "scenario/runner.ts"]),
+    "TypeScript": (typescript.CLIENT, ["node", "build/scenario/runner.js"]),
+    "TypeScript on Bun": (typescript.CLIENT, [str(typescript.BUN), "scenario/runner.ts"]),
 }
 """By language: where its runner starts, and with which command."""
 
@@ -76,6 +78,8 @@ async def run_scenario(live: LiveServer, issuer: Issuer, tmp_path_factory: pytes
 
 async def _transcript(language: str, config: Path) -> Transcript:
     folder, command = RUNNERS[language]
+    if folder == typescript.CLIENT:
+        await asyncio.to_thread(typescript.compiled)
     searched = environment()["PATH"] + ":/usr/local/go/bin"
     program = shutil.which(command[0], path=searched)
     if program is None or not folder.is_dir():

@@ -21,7 +21,7 @@ from service.domain.model import Kind, MeImageId, Slot
 from service.domain.references import ByKind, Candidate, Judgement, Selection, judge, place_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-IDS = [MeImageId(UUID(int=number << 100 | number)) for number in range(12)]
+IDS = [MeImageId(UUID(int=number << 100 | number)) for number in range(8)]
 STRANGE = [MeImageId(UUID(int=(1 << 127) + number)) for number in range(2)]
 
 
@@ -30,7 +30,7 @@ def pools(draw: st.DrawFn) -> list[Candidate]:
     """Draw a pool as it can be: each slot has one holder at most, and who is deleted holds none and is not opted in."""
     holders = draw(st.dictionaries(st.sampled_from(Slot), st.sampled_from(IDS)))
     pool = []
-    for one in draw(st.lists(st.sampled_from(IDS), unique=True)):
+    for one in draw(st.lists(st.sampled_from(IDS), unique=True, max_size=7)):
         is_deleted = draw(st.booleans())
         pool.append(
             Candidate(
@@ -48,13 +48,13 @@ def pools(draw: st.DrawFn) -> list[Candidate]:
 
 named = st.builds(
     lambda ids, slots: Selection(tuple(ids), tuple(slots)),
-    st.lists(st.sampled_from(IDS + STRANGE), unique=True),
+    st.lists(st.sampled_from(IDS + STRANGE), unique=True, max_size=7),
     st.lists(st.sampled_from(Slot), unique=True),
 ).filter(lambda selection: bool(selection.me_image_ids or selection.slots))
 kinds = st.lists(st.sampled_from(Kind), unique=True).map(tuple)
 by_kind = st.builds(lambda by: Selection(by_kind=by), st.builds(ByKind, kinds, st.none() | st.integers(1, 6)))
 selections = named | by_kind
-mosts = st.integers(1, 16)
+mosts = st.integers(1, 8)
 
 
 def may_be_used(candidate: Candidate, paused: bool) -> bool:

@@ -6,6 +6,7 @@ from meimage.errors import DamagedBytes, FieldViolation, MeImageError, Refusal
 from meimage.ledger import LedgerBroken, VerifiedLedger, verify_entries
 from meimage.release import BrokenRelease, ReleasedImage, ReleasedReferences
 from meimage.retries import Retries
+from meimage.tokens import InvalidToken
 from meimage.watching import Watched
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Client",
     "DamagedBytes",
     "FieldViolation",
+    "InvalidToken",
     "LedgerBroken",
     "MeImageError",
     "PlaintextRefused",

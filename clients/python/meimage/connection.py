@@ -19,7 +19,6 @@ _OPTIONS = (
     ("grpc.http2.max_pings_without_data", 0),
     # After a restart of the server a read that is made again should find it, not wait for the channel.
     ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 5_000),
 )
 

@@ -80,8 +80,8 @@ def ledger(session: Session, releases: bool, verify: bool, as_json: bool) -> Non
     if as_json:
         session.json(shown)
         return
-    heads = ("#", "when", "what", "who", "generator", "purpose", "me-images")
-    show_table(session, heads, [_row(each) for each in shown])
+    heads = ("#", "when", "what", "who", "for what", "me-images")
+    show_table(session, heads, [_row(each) for each in shown], wraps=("for what", "me-images"))
 
 
 _WHAT = {
@@ -96,16 +96,9 @@ _WHAT = {
 def _row(each: LedgerEntry) -> list[Cell]:
     ids = [image.me_image_id for image in each.release.images] or [each.me_image_id] * bool(each.me_image_id)
     what = _WHAT.get(each.kind, Text(LedgerKind.Name(each.kind)))
+    purpose = f"{each.release.generator}: {each.release.purpose}" if each.HasField("release") else ""
     about = " ".join(short_id(one) for one in ids)
-    return [
-        str(each.sequence),
-        time_word(each.time),
-        what,
-        each.caller,
-        each.release.generator,
-        each.release.purpose,
-        about,
-    ]
+    return [str(each.sequence), time_word(each.time), what, each.caller, purpose, about]
 
 
 COMMANDS = (allow_ai, deny_ai, pause_ai, resume_ai, ledger)

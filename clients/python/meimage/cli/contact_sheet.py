@@ -13,7 +13,7 @@ import click
 
 from meimage import Client
 from meimage.cli.session import Session, all_me_images, pass_session
-from meimage.cli.words import kind_word, short_id, size_word, slot_words, time_word
+from meimage.cli.words import kind_word, local_time, short_id, size_word, slot_words
 from meimage.v1.me_image_pb2 import AiSettings, MeImage
 from meimage.v1.me_image_service_pb2 import GetAiSettingsRequest
 
@@ -59,9 +59,9 @@ _CARD = Template("""<li class="card">
 <div class="words">
 <h2>$name</h2>
 <p class="ai $state">$words</p>
-<p class="facts"><b>$kind</b> · $facts</p>
+<p class="facts">$facts</p>
 <p class="tags">$tags</p>
-<p class="id">$id</p>
+<p class="id"><code>$id</code><span>$date</span></p>
 </div></li>""")
 
 
@@ -71,7 +71,7 @@ def _card(each: MeImage, *, paused: bool) -> str:
     if each.usage.ai_reference:
         state, words = ("paused", "allowed, paused") if paused else ("yes", "AI may use it")
     media = each.media
-    facts = [f"{media.width} x {media.height}", size_word(media.size_bytes), time_word(each.create_time)]
+    facts = [*([kind] if label else []), f"{media.width} x {media.height}", size_word(media.size_bytes)]
     return _CARD.substitute(
         image=base64.b64encode(each.thumbnail).decode(),
         alt=label or kind,
@@ -79,7 +79,7 @@ def _card(each: MeImage, *, paused: bool) -> str:
         name=label or f"<em>{kind}</em>",
         state=state,
         words=words,
-        kind=kind,
+        date=f"{local_time(each.create_time):%Y-%m-%d}",
         facts=" · ".join(facts),
         tags="".join(f"<span>{escape(tag)}</span>" for tag in each.tags),
         id=short_id(each.me_image_id),

@@ -73,7 +73,8 @@ def sentence_of(failure: Failure) -> str:
         return f"{_OF_NOBODY.get(failure.code, failure.message.rstrip('.'))} ({failure.code.name})."
     said = failure.message.rstrip(".")
     bad = [f"{each.field} {each.description}" for each in failure.field_violations]
-    bad += [f"{each.subject or 'the selection'}: {each.reason}" for each in failure.refusals]
+    refused = [each for each in failure.refusals if each.subject]
+    bad += [each.subject if each.reason == failure.reason else f"{each.subject}: {each.reason}" for each in refused]
     return f"{said}{': ' if bad else ''}{'; '.join(bad)} ({failure.reason})."
 
 

@@ -40,12 +40,13 @@ def list_(session: Session, kinds: Sequence[str], deleted: bool, as_json: bool) 
         session.say("No photos yet: me-images upload PHOTO...")
     else:
         heads = ("id", "kind", "label", "slots", "AI", "size", "created")
-        show_table(session, heads, [_row(each) for each in shown], [each.thumbnail for each in shown])
+        rows = [_row(each, whole_id=not full) for each in shown]
+        show_table(session, heads, rows, wraps=("label",), thumbnails=[each.thumbnail for each in shown])
 
 
-def _row(each: MeImage) -> list[Cell]:
+def _row(each: MeImage, *, whole_id: bool) -> list[Cell]:
     return [
-        short_id(each.me_image_id),
+        each.me_image_id if whole_id else short_id(each.me_image_id),
         kind_word(each.kind),
         each.label or Text("-", "dim"),
         slot_words(each.slots) or Text("-", "dim"),

@@ -10,6 +10,7 @@ from meimage import Client, ReleasedReferences
 from meimage.cli.failures import NO_CONSENT, Wrong
 from meimage.cli.photos import SUFFIXES
 from meimage.cli.session import Session, pass_session, whole_ids
+from meimage.cli.tables import show_table
 from meimage.cli.words import KIND, SLOT, kind_of, short_id, size_word, slot_of
 from meimage.v1.reference_service_pb2 import (
     KindSelection,
@@ -108,8 +109,9 @@ def generators(session: Session, as_json: bool) -> None:
     if as_json:
         session.json(found)
         return
-    for each in found:
-        session.say(f"{each.generator_id}\t{each.max_references}\t{each.retention_note}")
+    heads = ("generator", "photos", "what it keeps")
+    rows = [(each.generator_id, str(each.max_references), each.retention_note) for each in found]
+    show_table(session, heads, rows, wraps=("what it keeps",))
 
 
 COMMANDS = (release, generators)

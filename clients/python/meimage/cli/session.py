@@ -16,6 +16,7 @@ from rich.console import Console
 from meimage import Client
 from meimage.cli.failures import NOT_FOUND, Wrong
 from meimage.cli.settings import Settings
+from meimage.cli.words import printable
 from meimage.v1.me_image_pb2 import MeImage, MeImageView
 from meimage.v1.me_image_service_pb2 import ListMeImagesRequest
 
@@ -52,14 +53,13 @@ class Session:
         return asyncio.run(connected())
 
     def say(self, line: str) -> None:
-        """Write a line of result, as it is."""
-        self.out.print(line, markup=False, soft_wrap=True)
+        """Write a line of result, with nothing in it that a terminal would obey."""
+        sys.stdout.write(f"{printable(line)}\n")
 
     def json(self, value: Message | Sequence[Message]) -> None:
         """Write messages as JSON with the contract's names."""
-        self.say(
-            json.dumps([_plain(each) for each in value] if isinstance(value, Sequence) else _plain(value), indent=2)
-        )
+        plain = [_plain(each) for each in value] if isinstance(value, Sequence) else _plain(value)
+        sys.stdout.write(json.dumps(plain, indent=2) + "\n")
 
 
 def _plain(message: Message) -> dict[str, object]:

@@ -47,8 +47,8 @@ class Settings:
         value = self.variables.get(name)
         if value:
             return value
-        ways = f"set {name}" + (f" or pass {option}" if option else "")
-        raise Wrong(f"Nothing says which server and person: {ways}, or start `make run` and come back to its folder.")
+        ways = "set it" + (f", pass {option}," if option else "")
+        raise Wrong(f"{name} is not set: {ways} or start `make run` and come back to its folder.")
 
 
 def read_settings(options: Options) -> Settings:

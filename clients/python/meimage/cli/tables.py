@@ -9,6 +9,7 @@ from rich.text import Text
 
 from meimage.cli.session import Session
 from meimage.cli.terminal import Drawing, drawing_for
+from meimage.cli.words import printable
 
 ROWS, COLUMNS = 4, 8
 """The space of a thumbnail in the terminal's cells, which are about twice as high as wide."""
@@ -17,20 +18,28 @@ Cell = str | Text
 
 
 def show_table(
-    session: Session, heads: Sequence[str], rows: Sequence[Sequence[Cell]], thumbnails: Sequence[bytes] = ()
+    session: Session,
+    heads: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    wraps: Sequence[str],
+    thumbnails: Sequence[bytes] = (),
 ) -> None:
-    """Write a table; tab-separated and without its head where the output is no terminal."""
+    """Write a table, in which the columns of ``wraps`` make room where it is narrow.
+
+    Tab-separated and without heads where the output is no terminal.
+    """
     if not session.out.is_terminal:
         for row in rows:
             session.say("\t".join(" ".join(str(cell).split()) for cell in row))
         return
     drawing = drawing_for(session) if any(thumbnails) else None
     table = Table(box=box.SIMPLE_HEAD if drawing is None else None, pad_edge=False, header_style="bold")
-    for number, head in enumerate([""] * (drawing is not None) + list(heads)):
-        table.add_column(head, no_wrap=drawing is not None or number == 0, overflow="ellipsis")
+    for head in [""] * (drawing is not None) + list(heads):
+        table.add_column(head, no_wrap=drawing is not None or head not in wraps, overflow="ellipsis")
     for row in rows:
         cells = [Text("\n".join([" " * COLUMNS] * ROWS))] if drawing else []
-        table.add_row(*cells, *(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+        table.add_row(*cells, *(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
     if drawing is None:
         session.out.print(table)
     else:

@@ -55,6 +55,11 @@ def time_word(time: Timestamp) -> str:
     return f"{local_time(time):%Y-%m-%d %H:%M}"
 
 
+def printable(text: str) -> str:
+    """Return a text without what a terminal would obey: labels and names of files are what somebody wrote."""
+    return "".join(each if each.isprintable() or each == "\t" else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
 def short_id(me_image_id: str) -> str:
     """Return the beginning of an id, which commands take for the whole."""
     return me_image_id[:8]
