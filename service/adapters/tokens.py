@@ -1,16 +1,13 @@
 """Bearer JWTs against the keys of a JWKS, with a cache of verified tokens.
 
 A key of the JWKS decides its own algorithm; what a token says of ``alg``, ``jku``, ``jwk`` or ``x5c`` never chooses
-anything. A token is taken in its one canonical form only: parsers that forgive do not agree on what they have read.
+anything. A service's token is one that a client got for itself: ``client_id`` equals ``sub`` (RFC 9068, section 2.2).
 
-A service's token is one that a client got for itself: ``client_id`` equals ``sub`` (RFC 9068, section 2.2). A token may
-be bound to a client certificate by ``cnf`` (RFC 8705, section 3.1); one that is bound to anything else, which nobody
-here could check, proves nobody.
+A token may be bound to a client certificate by ``cnf`` (RFC 8705, section 3.1); one that is bound to anything else,
+which nobody here could check, proves nobody.
 """
 
-import base64
 import hashlib
-import json
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -19,6 +16,7 @@ import jwt
 from jwt.types import Options
 
 from service.adapters.jwks import Keys
+from service.adapters.token_form import kid_of
 from service.domain.callers import USER_SCOPES, Caller, CallerKind, Scope
 from service.domain.errors import Unauthenticated
 from service.domain.limits import MAX_USER_ID_CHARACTERS
@@ -28,9 +26,6 @@ MAX_TOKEN_CHARACTERS = 8192
 CACHED_TOKENS = 4096
 CLOCK_SKEW_SECONDS = 30
 
-_FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
-"""Kinds of tokens that may be access tokens; issuers sign others with the same keys (RFC 8725, section 3.11)."""
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 """SHA-256 in base64url without padding."""
 _OPTIONS: Options = {"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True}
@@ -67,7 +62,7 @@ class JwtVerifier:
     def names_unknown_key(self, token: str) -> bool:
         """Whether a token is one of a key that is not known; it may still be anything."""
         try:
-            return len(token) <= MAX_TOKEN_CHARACTERS and _kid_of(token) not in self._trust.keys
+            return len(token) <= MAX_TOKEN_CHARACTERS and kid_of(token) not in self._trust.keys
         except (ValueError, TypeError, KeyError, RecursionError, Unauthenticated):
             return False
 
@@ -89,7 +84,7 @@ class JwtVerifier:
 
     def _verify(self, token: str) -> _Verified:
         try:
-            key = self._trust.keys[_kid_of(token)]
+            key = self._trust.keys[kid_of(token)]
             claims = jwt.decode(
                 token,
                 key,
@@ -125,47 +120,6 @@ def _bound_to(claims: dict[str, object]) -> str | None:
     match claims["cnf"]:
         case {"x5t#S256": str(thumbprint), **others} if not others and _THUMBPRINT.fullmatch(thumbprint):
             return thumbprint
-    raise Unauthenticated
-
-
-def _kid_of(token: str) -> str:
-    """Return what the header of a well-formed token says of its key; nothing is verified yet."""
-    if not _FORM.fullmatch(token):
-        raise Unauthenticated
-    header, claims, signature = token.split(".")
-    said = _object_in(header)
-    _object_in(claims)
-    _bytes_in(signature)
-    kind = said.get("typ", "JWT")
-    if not isinstance(kind, str) or kind.lower() not in _TYPES or not isinstance(said["kid"], str):
-        raise Unauthenticated
-    return said["kid"]
-
-
-def _bytes_in(part: str) -> bytes:
-    """Decode base64url that is the only way to write its bytes: no padding, no bits left over."""
-    content = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-    if base64.urlsafe_b64encode(content).decode().rstrip("=") != part:
-        raise Unauthenticated
-    return content
-
-
-def _object_in(part: str) -> dict[str, object]:
-    found = json.loads(_bytes_in(part).decode(), object_pairs_hook=_without_repetition, parse_constant=_no_constant)
-    if not isinstance(found, dict):
-        raise Unauthenticated
-    return found
-
-
-def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise Unauthenticated
-    return found
-
-
-def _no_constant(_: str) -> object:
-    """NaN and Infinity are not JSON."""
     raise Unauthenticated
 
 
