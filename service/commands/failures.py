@@ -8,10 +8,11 @@ from pydantic import ValidationError
 from service.adapters.data_dir import DataDirInUseError
 from service.adapters.embedded import EmbeddedStoreError
 from service.adapters.generators import UnusableGenerators
+from service.adapters.jwks import UnusableJwks
 from service.adapters.keks import UnusableKekFile
 from service.adapters.metrics_page import MetricsCannotListen
 from service.adapters.postgres.database import UnknownSchema
-from service.adapters.tokens import UnusableJwks
+from service.adapters.tls_files import UnusableTlsFiles
 from service.config import PREFIX
 from service.domain.errors import StorageUnavailable
 from service.rpc.server import CannotListen
@@ -20,15 +21,23 @@ from service.wiring import MetricsRefused, PlaintextRefused, TracesMissing
 
 _SENTENCES: dict[type[Exception], str] = {
     UnknownSchema: "The database has another schema than this server; run `python -m service migrate` of this version.",
-    UnusableJwks: "ME_IMAGES_JWKS_FILE cannot be read, or holds no EdDSA, ES256 or RS256 public key with a kid.",
     StorageUnavailable: "The database or the object store does not answer; check its address and that it runs.",
     CannotListen: "ME_IMAGES_ADDRESS is taken by another process, or is not an address of this machine.",
     MetricsCannotListen: "ME_IMAGES_METRICS_ADDRESS is taken by another process, or is not an address of this machine.",
     MetricsRefused: "Metrics are told on loopback only; ME_IMAGES_METRICS_ALLOW_REMOTE=true allows another address.",
     TracesMissing: "ME_IMAGES_TRACES needs OpenTelemetry, which is not installed: pip install 'me-images[otel]'.",
-    PlaintextRefused: "Without TLS the server listens on loopback only; ME_IMAGES_ALLOW_PLAINTEXT=true allows it.",
+    PlaintextRefused: "Without TLS (ME_IMAGES_TLS_CERT_FILE) the server listens on loopback only, unless"
+    " ME_IMAGES_ALLOW_PLAINTEXT=true or --allow-plaintext allows more.",
 }
-_OWN_WORDS = (EmbeddedStoreError, DataDirInUseError, UnusableKekFile, WrongKeks, UnusableGenerators)
+_OWN_WORDS = (
+    EmbeddedStoreError,
+    DataDirInUseError,
+    UnusableKekFile,
+    WrongKeks,
+    UnusableGenerators,
+    UnusableTlsFiles,
+    UnusableJwks,
+)
 KNOWN: tuple[type[Exception], ...] = (*_SENTENCES, *_OWN_WORDS, ValidationError)
 
 

@@ -102,3 +102,10 @@ class TokenVerifier(Protocol):
     def verify(self, token: str) -> Caller:
         """Return the caller that the token proves. Raises Unauthenticated for any other token."""
         ...
+
+    async def learned(self, token: str) -> bool:
+        """Look for new keys of the issuer, if the token was refused because its key is not known.
+
+        Returns whether there are some, so that it may be verified now. Takes some seconds at most.
+        """
+        ...

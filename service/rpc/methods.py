@@ -30,6 +30,9 @@ SCOPES: Mapping[str, Scope] = {
     f"/{REFERENCE_SERVICE}/ReleaseReferences": Scope.RELEASE,
 }
 
+CERTIFIED_SCOPES: frozenset[str] = frozenset({Scope.RELEASE, "me_images.admin"})
+"""Scopes that reach other people's photos or keys: a server may want their callers to show a certificate, too."""
+
 FOR_EVERYBODY = frozenset({f"/{ME_IMAGE_SERVICE}/ListMeImageEvents", f"/{ME_IMAGE_SERVICE}/WatchMeImages"})
 """Methods that may name no user, and then are about all; that needs Scope.WATCH instead."""
 
