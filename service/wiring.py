@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,7 +13,6 @@ from service.adapters.issuer_keys import IssuerKeys
 from service.adapters.jwks import FileKeys, KeySource, UnusableJwks
 from service.adapters.jwks_url import UrlKeys
 from service.adapters.keks import ReadAgain, read_keks
-from service.adapters.metrics_page import metrics_served
 from service.adapters.metrics_parts import Parts
 from service.adapters.objects import BucketAddress, S3Objects
 from service.adapters.pictures import PicturePool
@@ -28,8 +27,9 @@ from service.adapters.system import RandomIds, SystemClock
 from service.adapters.tls_files import TlsFiles, WatchedTls
 from service.adapters.tokens import JwtVerifier, Trust
 from service.adapters.vault import KeyVault
-from service.config import Settings, is_loopback, split_address
-from service.ports.observing import CallObserver, Observing, Unobserved
+from service.config import Settings
+from service.observed import open_metrics, open_traces
+from service.ports.observing import Observing
 from service.ports.tracing import UNTRACED, Traces
 from service.rpc.admission import Pace, Proof
 from service.rpc.health import Pingable
@@ -43,14 +43,6 @@ MIB = 1024 * 1024
 
 class PlaintextRefused(Exception):
     """The address can be reached from other machines, and there is no TLS."""
-
-
-class TracesMissing(Exception):
-    """Traces are wanted, and OpenTelemetry is not installed."""
-
-
-class MetricsRefused(Exception):
-    """The address of the metrics can be reached from other machines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +139,9 @@ async def open_server(settings: Settings, built: Built, *, share_port: bool = Fa
     async with IssuerKeys.followed(verifier, key_source(settings), time.monotonic) as tokens:
         proof = Proof(tokens, X509Reader(), settings.require_client_certificate)
         needs: dict[str, Pingable] = {"database": built.store, "object store": built.objects, "token keys": tokens}
+        standing = Standing(built.parts.database, clock, retention(settings), policy(settings))
         async with (
-            open_metrics(settings, built) as calls,
+            open_metrics(settings, built.parts, standing) as calls,
             serving(door, built.world, proof, needs, Observing(time.monotonic, calls, built.traces)) as running,
         ):
             yield running
@@ -168,31 +161,6 @@ def key_source(settings: Settings) -> KeySource:
     if settings.jwks_file is None:
         raise UnusableJwks("ME_IMAGES_JWKS_FILE is not set")
     return FileKeys(settings.jwks_file)
-
-
-@asynccontextmanager
-async def open_metrics(settings: Settings, built: Built) -> AsyncIterator[CallObserver]:
-    """Tell metrics where that is wanted; give who counts calls. Raises MetricsRefused, MetricsCannotListen."""
-    if settings.metrics_address is None:
-        yield Unobserved()
-        return
-    host, port = split_address(settings.metrics_address)
-    if not (is_loopback(host) or settings.metrics_allow_remote):
-        raise MetricsRefused
-    standing = Standing(built.parts.database, built.world.clock, retention(settings), policy(settings))
-    async with metrics_served(host, port, built.parts, standing) as calls:
-        yield calls
-
-
-def open_traces(settings: Settings) -> AbstractAsyncContextManager[Traces]:
-    """Return what makes spans where that is wanted. Raises TracesMissing."""
-    if not settings.traces:
-        return nullcontext(UNTRACED)
-    try:
-        from service.adapters.traces import OtelTraces  # noqa: PLC0415 # an extra that need not be installed
-    except ImportError:
-        raise TracesMissing from None
-    return OtelTraces.exporting()
 
 
 def bucket_address(settings: Settings) -> BucketAddress:

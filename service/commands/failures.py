@@ -15,9 +15,10 @@ from service.adapters.postgres.database import UnknownSchema
 from service.adapters.tls_files import UnusableTlsFiles
 from service.config import PREFIX
 from service.domain.errors import StorageUnavailable
+from service.observed import MetricsRefused, TracesMissing
 from service.rpc.server import CannotListen
 from service.usecases.keys import WrongKeks
-from service.wiring import MetricsRefused, PlaintextRefused, TracesMissing
+from service.wiring import PlaintextRefused
 
 _SENTENCES: dict[type[Exception], str] = {
     UnknownSchema: "The database has another schema than this server; run `python -m service migrate` of this version.",
