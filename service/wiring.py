@@ -16,7 +16,7 @@ from service.adapters.postgres.bell import PostgresBell
 from service.adapters.postgres.database import Database
 from service.adapters.postgres.migrate import require_known_schema
 from service.adapters.postgres.store import PostgresStore
-from service.adapters.system import RandomIds, SystemClock
+from service.adapters.system import RandomIds, SystemClock, installed_version
 from service.adapters.tokens import JwtVerifier, Trust, read_jwks
 from service.adapters.vault import KeyVault
 from service.config import Settings
@@ -98,6 +98,7 @@ async def open_server(settings: Settings, built: Built, *, share_port: bool = Fa
         transfer_bytes=settings.transfer_mib * MIB,
         reflection=settings.reflection,
         share_port=share_port,
+        version=installed_version(),
     )
     tokens = JwtVerifier(trust, SystemClock())
     needs: dict[str, Pingable] = {"database": built.store, "object store": built.objects}

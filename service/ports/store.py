@@ -15,6 +15,7 @@ from service.domain.model import (
     UserId,
 )
 from service.domain.references import Selection
+from service.ports.administration import Backlog, HeldEntry, LedgerPosition
 from service.ports.events import EventBatch, EventPosition
 from service.ports.records import (
     LedgerFilter,
@@ -115,6 +116,18 @@ class Store(Protocol):
 
     async def forget_requests(self, before: datetime, limit: int) -> int:
         """Remove kept answers that are older; return how many."""
+        ...
+
+    async def ledger_page(self, user_id: UserId | None, after: LedgerPosition, limit: int) -> list[HeldEntry]:
+        """Return entries of the user's ledger, or of all, in the order of users and then of sequence numbers."""
+        ...
+
+    async def keys_by_epoch(self) -> dict[int, int]:
+        """Return how many users' keys each key-encryption key wraps, lowest epoch first."""
+        ...
+
+    async def backlog(self, now: datetime, most: int) -> Backlog:
+        """Return what waits for upkeep, counting up to ``most`` of each."""
         ...
 
     async def ping(self) -> None:

@@ -30,7 +30,7 @@ from service.rpc.handlers import (
     behavior_of,
     with_stream_requests,
 )
-from service.rpc.methods import ENDLESS, FOR_EVERYBODY
+from service.rpc.methods import ENDLESS, has_one_scope
 from service.rpc.subjects import admit, bearer_token, require_scope_of
 
 
@@ -76,7 +76,7 @@ class Admission(Wrapping):
         async def admitted(incoming: AsyncIterator[Message], context: Context) -> Message | None:
             caller = self._tokens.verify(bearer_token(context))
             current_call().caller = caller
-            if method not in FOR_EVERYBODY:
+            if has_one_scope(method):
                 require_scope_of(caller, method)
             if method in ENDLESS:
                 await self._without_end(method, incoming, context, behavior)

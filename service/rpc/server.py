@@ -7,17 +7,19 @@ from dataclasses import dataclass
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from meimage.v1.admin_service_pb2_grpc import add_AdminServiceServicer_to_server
 from meimage.v1.me_image_service_pb2_grpc import add_MeImageServiceServicer_to_server
 from meimage.v1.reference_service_pb2_grpc import add_ReferenceServiceServicer_to_server
 
 from service.ports.outside import TokenVerifier
+from service.rpc.admin_service import Administration
 from service.rpc.admission import Admission, Pace
 from service.rpc.budget import ByteBudget
 from service.rpc.call_log import CallLog
 from service.rpc.errors import Errors
 from service.rpc.health import Pingable, watched_health
 from service.rpc.me_image_service import MeImages
-from service.rpc.methods import ME_IMAGE_SERVICE, REFERENCE_SERVICE
+from service.rpc.methods import ADMIN_SERVICE, ME_IMAGE_SERVICE, REFERENCE_SERVICE
 from service.rpc.reference_service import References
 from service.usecases.world import World
 
@@ -57,6 +59,7 @@ class Door:
     transfer_bytes: int
     reflection: bool
     share_port: bool
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ async def serving(
     transfers = ByteBudget(door.transfer_bytes)
     add_MeImageServiceServicer_to_server(MeImages(world, transfers), server)
     add_ReferenceServiceServicer_to_server(References(world, transfers), server)
+    add_AdminServiceServicer_to_server(Administration(world, door.version), server)
     try:
         port = server.add_insecure_port(door.address)
     except RuntimeError:
@@ -87,8 +91,8 @@ async def serving(
     async with watched_health(needs) as health:
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         if door.reflection:
-            names = (ME_IMAGE_SERVICE, REFERENCE_SERVICE, "grpc.health.v1.Health", reflection.SERVICE_NAME)
-            reflection.enable_server_reflection(names, server)
+            own = (ME_IMAGE_SERVICE, REFERENCE_SERVICE, ADMIN_SERVICE)
+            reflection.enable_server_reflection((*own, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
         await server.start()
         try:
             yield Running(server, port)

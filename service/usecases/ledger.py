@@ -71,14 +71,8 @@ def sealed_entry(seals: UserSeals, entry: LedgerEntry) -> LedgerRecord:
     )
 
 
-async def _opened(world: World, user_id: UserId, records: list[LedgerRecord]) -> tuple[LedgerEntry, ...]:
-    """Open entries; the key is fetched only where one tells of a release."""
-    wrapped = await world.store.user_key(user_id) if any(record.release for record in records) else None
-    seals = seals_of(world.vault, user_id, wrapped) if wrapped else None
-    return tuple(_entry(seals, record) for record in records)
-
-
-def _entry(seals: UserSeals | None, record: LedgerRecord) -> LedgerEntry:
+def opened_entry(seals: UserSeals | None, record: LedgerRecord) -> LedgerEntry:
+    """Open a row; without seals, what it tells of a release stays away. Raises SealBroken."""
     release = None
     if record.release is not None and seals is not None:
         plain = seals.vault.open(seals.key, _context(record.user_id, record.sequence), record.release.sealed)
@@ -94,6 +88,13 @@ def _entry(seals: UserSeals | None, record: LedgerRecord) -> LedgerEntry:
         hash=record.hash,
         release=release,
     )
+
+
+async def _opened(world: World, user_id: UserId, records: list[LedgerRecord]) -> tuple[LedgerEntry, ...]:
+    """Open entries; the key is fetched only where one tells of a release."""
+    wrapped = await world.store.user_key(user_id) if any(record.release for record in records) else None
+    seals = seals_of(world.vault, user_id, wrapped) if wrapped else None
+    return tuple(opened_entry(seals, record) for record in records)
 
 
 def _context(user_id: UserId, sequence: int) -> SealContext:

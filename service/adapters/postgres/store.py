@@ -9,6 +9,7 @@ from service.adapters.postgres.everybody import Everybody
 from service.adapters.postgres.ledger import Ledger
 from service.adapters.postgres.me_images import MeImages
 from service.adapters.postgres.media import MediaTable
+from service.adapters.postgres.oversight import Oversight
 from service.adapters.postgres.references import ReferenceRows
 from service.adapters.postgres.renditions import Renditions
 from service.adapters.postgres.requests import Requests
@@ -21,7 +22,9 @@ class PostgresTransaction(Users, MediaTable, Renditions, MeImages, ReferenceRows
     """Port Transaction over one connection."""
 
 
-class PostgresStore(Users, MediaTable, Renditions, MeImages, ReferenceRows, Requests, Ledger, Events, Everybody):
+class PostgresStore(
+    Users, MediaTable, Renditions, MeImages, ReferenceRows, Requests, Ledger, Events, Everybody, Oversight
+):
     """Port Store."""
 
     def __init__(self, database: Database) -> None:

@@ -1,0 +1,66 @@
+"""What operators ask across users: the ledgers to verify, and what waits for upkeep."""
+
+from datetime import datetime
+
+from service.adapters.postgres.database import Database, Row, as_user
+from service.adapters.postgres.ledger import LEDGER_COLUMNS, ledger_record
+from service.domain.model import UserId
+from service.ports.administration import Backlog, HeldEntry, LedgerPosition
+from service.ports.sealing import WrappedKey
+
+_HELD = f"""
+    SELECT l.user_id, {LEDGER_COLUMNS}, CASE WHEN sealed_release IS NOT NULL THEN u.wrapped_key END AS wrapped_key
+    FROM ledger l JOIN users u USING (user_id)
+"""
+_OF_USER = as_user(f"{_HELD} WHERE l.user_id = me.user_id AND sequence > $2 ORDER BY sequence LIMIT $3")
+_OF_ALL = f"{_HELD} WHERE (l.user_id, sequence) > ($1, $2) ORDER BY l.user_id, sequence LIMIT $3"
+# The epoch stands in the key's header, behind its magic and version: four bytes, big-endian.
+_KEYS_BY_EPOCH = """
+    SELECT get_byte(wrapped_key, 5)::bigint * 16777216 + get_byte(wrapped_key, 6) * 65536
+           + get_byte(wrapped_key, 7) * 256 + get_byte(wrapped_key, 8) AS key_epoch, count(*) AS keys
+    FROM users GROUP BY key_epoch ORDER BY key_epoch
+"""
+_BACKLOG = """
+    SELECT (SELECT max(version) FROM schema_migrations) AS schema_version,
+           (SELECT count(*) FROM (
+               SELECT FROM media WHERE idle_since IS NOT NULL AND state = 'condemned' LIMIT $2
+           ) AS it) AS condemned_media,
+           (SELECT count(*) FROM (SELECT FROM renditions WHERE state <> 'ready' LIMIT $2) AS it)
+               AS unfinished_renditions,
+           (SELECT count(*) FROM (SELECT FROM me_images WHERE purge_at <= $1 LIMIT $2) AS it) AS due_me_images,
+           (SELECT count(*) FROM (SELECT FROM events LIMIT $2) AS it) AS events
+"""
+
+
+class Oversight:
+    """Statements of AdminService."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def ledger_page(self, user_id: UserId | None, after: LedgerPosition, limit: int) -> list[HeldEntry]:
+        """See Store."""
+        if user_id is not None:
+            rows = await self._database.fetch(_OF_USER, user_id, after.sequence, limit)
+        else:
+            async with self._database.everybody() as connection:
+                rows = await connection.fetch(_OF_ALL, after.user_id, after.sequence, limit)
+        return [_held(row) for row in rows]
+
+    async def keys_by_epoch(self) -> dict[int, int]:
+        """See Store."""
+        async with self._database.everybody() as connection:
+            rows = await connection.fetch(_KEYS_BY_EPOCH)
+        return {row["key_epoch"]: row["keys"] for row in rows}
+
+    async def backlog(self, now: datetime, most: int) -> Backlog:
+        """See Store."""
+        async with self._database.everybody() as connection:
+            row = await connection.fetchrow(_BACKLOG, now, most)
+        assert row is not None  # noqa: S101 # a query without tables always returns its row
+        return Backlog(**row)
+
+
+def _held(row: Row) -> HeldEntry:
+    wrapped = row["wrapped_key"]
+    return HeldEntry(ledger_record(row["user_id"], row), None if wrapped is None else WrappedKey(wrapped))
