@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 import uvloop
 
 from service import logs
-from service.commands import dev, health, migrate, serve, upkeep
+from service.commands import dev, health, migrate, replay_erasures, serve, upkeep
 from service.commands.failures import KNOWN, end_with
 from service.config import Settings
 
@@ -39,6 +39,8 @@ def _command(arguments: argparse.Namespace) -> Coroutine[None, None, int]:
             return health.health(os.environ.get("ME_IMAGES_ADDRESS", DEFAULT_ADDRESS))
         case "migrate":
             return migrate.migrate(Settings())
+        case "replay-erasures":
+            return replay_erasures.replay_erasures(Settings())
         case "upkeep":
             return upkeep.upkeep(Settings())
         case _:
@@ -53,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument("--workers", type=int, help="server processes that share the port")
     commands.add_parser("dev", help="run everything on this machine, with Postgres, S3 and tokens to try it with")
     commands.add_parser("migrate", help="bring the database to the newest schema and make the bucket")
+    commands.add_parser("replay-erasures", help="after a database was restored, erase again who was erased since")
     commands.add_parser("upkeep", help="remove what nobody uses, once, and say what it was")
     commands.add_parser("health", help="ask the server at ME_IMAGES_ADDRESS; exit status 0 when it is serving")
     return parser

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from service.adapters.certificates import read_notary
 from service.adapters.chores import BackgroundChores
 from service.adapters.generators import read_generators
 from service.adapters.keks import read_keks
@@ -49,11 +50,12 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
     """Open everything that the use cases need.
 
     Raises:
-        UnusableKekFile, UnusableGenerators, UnknownSchema, StorageUnavailable: the server cannot work with what it was
-            given.
+        UnusableKekFile, UnusableGenerators, UnusableSigningKey, UnknownSchema, StorageUnavailable: the server cannot
+            work with what it was given.
     """
     vault = KeyVault(read_keks(settings.kek_file))
     generators = read_generators(settings.generators_file)
+    notary = read_notary(settings.signing_key_file) if settings.signing_key_file else None
     async with AsyncExitStack() as stack:
         connect = Database.connect(settings.database_url.get_secret_value(), connections=settings.database_connections)
         database = await stack.enter_async_context(connect)
@@ -77,6 +79,7 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
             bell=bell,
             chores=chores,
             generators=generators,
+            notary=notary,
             policy=policy(settings),
         )
         yield Built(world, store, objects, chores, pictures.sandbox)

@@ -47,6 +47,11 @@ class Office:
         ]
         return Verification(tuple(breaks), parts[-1].end)
 
+    async def erase(self, user_id: str) -> pb.ErasureCertificate:
+        """Erase somebody."""
+        request = pb.EraseUserRequest(user_id=user_id)
+        return (await self.stub.EraseUser(request, metadata=self.metadata)).certificate
+
     async def status(self) -> pb.GetStatusResponse:
         """Ask how things stand."""
         return await self.stub.GetStatus(pb.GetStatusRequest(), metadata=self.metadata)

@@ -49,10 +49,14 @@ class KeyVault:
 
     def unwrap(self, user_id: UserId, wrapped: WrappedKey) -> UserKey:
         """See Vault."""
-        kek = self._keks.get(_key_version(wrapped.blob))
+        kek = self._keks.get(self.epoch_of(wrapped))
         if kek is None:
             raise SealBroken
         return UserKey(_open(kek, SealContext(Purpose.USER_KEY, user_id), wrapped.blob))
+
+    def epoch_of(self, wrapped: WrappedKey) -> int:
+        """See Vault."""
+        return _key_version(wrapped.blob)
 
     def seal(self, key: UserKey, context: SealContext, plain: bytes) -> bytes:
         """See Vault."""

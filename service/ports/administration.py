@@ -36,3 +36,18 @@ class Backlog:
     unfinished_renditions: int
     due_me_images: int
     events: int
+    erased_with_media: int
+    certificates_to_file: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErasableUser:
+    """What a user has, or of one who is erased the certificate, and whether it was filed in the bucket."""
+
+    wrapped_key: WrappedKey | None
+    certificate: str | None
+    is_filed: bool
+    me_images: int
+    media: int
+    ledger_entries: int
+    ledger_head: bytes | None

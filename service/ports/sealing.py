@@ -71,6 +71,10 @@ class Vault(Protocol):
         """Return the user's key. Raises SealBroken for a foreign or altered blob, or an unknown epoch."""
         ...
 
+    def epoch_of(self, wrapped: WrappedKey) -> int:
+        """Return the epoch that a key says it is wrapped under. Raises SealBroken for what is no wrapped key."""
+        ...
+
     def seal(self, key: UserKey, context: SealContext, plain: bytes) -> bytes:
         """Return the sealed bytes; equal input never gives equal output."""
         ...

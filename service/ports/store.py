@@ -43,7 +43,7 @@ class Store(Protocol):
         ...
 
     async def user_key(self, user_id: UserId) -> WrappedKey | None:
-        """Return the wrapped key of a user; None for a user who is unknown."""
+        """Return the wrapped key of a user; None for a user who is unknown. Raises UserErased."""
         ...
 
     async def request(self, user_id: UserId, request_id: RequestId) -> RequestRecord | None:
@@ -83,11 +83,14 @@ class Store(Protocol):
         ...
 
     async def references(self, user_id: UserId, selection: Selection, rendition: Rendition) -> References:
-        """Return the person's me-images that a selection names, deleted and not opted in ones too."""
+        """Return the person's me-images that a selection names, deleted and not opted in ones too.
+
+        Raises UserErased.
+        """
         ...
 
     async def ai_settings(self, user_id: UserId) -> AiSettings:
-        """Return the user's settings; the defaults for a user who is unknown."""
+        """Return the user's settings; the defaults for a user who is unknown. Raises UserErased."""
         ...
 
     async def entries(self, user_id: UserId, which: LedgerFilter, before: int | None, limit: int) -> list[LedgerRecord]:
@@ -120,6 +123,10 @@ class Store(Protocol):
 
     async def ledger_page(self, user_id: UserId | None, after: LedgerPosition, limit: int) -> list[HeldEntry]:
         """Return entries of the user's ledger, or of all, in the order of users and then of sequence numbers."""
+        ...
+
+    async def certificates_to_file(self, limit: int) -> list[tuple[UserId, str]]:
+        """Return erased users whose certificates were not put into the bucket yet, with the certificates."""
         ...
 
     async def keys_by_epoch(self) -> dict[int, int]:

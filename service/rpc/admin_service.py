@@ -7,8 +7,10 @@ from meimage.v1 import admin_service_pb2 as pb
 from meimage.v1.admin_service_pb2_grpc import AdminServiceServicer
 
 from service.domain.model import UserId
+from service.rpc.calls import current_caller
 from service.rpc.convert import timestamp
 from service.rpc.enums import FLAW_NUMBERS
+from service.usecases.erase import erase_user
 from service.usecases.status import get_status
 from service.usecases.verify import Break, Verified, verify_ledger
 from service.usecases.world import World
@@ -29,6 +31,13 @@ class Administration(AdminServiceServicer):
             async for found in verifying:
                 yield _verify_message(found)
 
+    async def EraseUser(self, request: pb.EraseUserRequest, context: object) -> pb.EraseUserResponse:
+        erased = await erase_user(self._world, current_caller(), UserId(request.user_id))
+        certificate = pb.ErasureCertificate(
+            document=erased.document, signature=erased.signature, public_key=erased.public_key
+        )
+        return pb.EraseUserResponse(certificate=certificate)
+
     async def GetStatus(self, request: pb.GetStatusRequest, context: object) -> pb.GetStatusResponse:
         status = await get_status(self._world)
         backlog = status.backlog
@@ -41,6 +50,8 @@ class Administration(AdminServiceServicer):
                 condemned_media=backlog.condemned_media,
                 unfinished_renditions=backlog.unfinished_renditions,
                 due_me_images=backlog.due_me_images,
+                erased_with_media=backlog.erased_with_media,
+                certificates_to_file=backlog.certificates_to_file,
             ),
             events=backlog.events,
         )

@@ -30,6 +30,7 @@ SCOPES: Mapping[str, Scope] = {
     f"/{REFERENCE_SERVICE}/ListGenerators": Scope.RELEASE,
     f"/{REFERENCE_SERVICE}/ReleaseReferences": Scope.RELEASE,
     f"/{ADMIN_SERVICE}/VerifyLedger": Scope.ADMIN,
+    f"/{ADMIN_SERVICE}/EraseUser": Scope.ADMIN,
     f"/{ADMIN_SERVICE}/GetStatus": Scope.ADMIN,
 }
 

@@ -9,6 +9,7 @@ from service.domain.ledger import LedgerEntry, ReleaseFacts
 from service.domain.model import UserId
 from service.ports.records import LedgerFilter, LedgerRecord, SealedRelease
 from service.ports.sealing import Purpose, SealContext
+from service.usecases.erased import refuse_erased
 from service.usecases.sealed import UserSeals, seals_of
 from service.usecases.tokens import read_token, write_token
 from service.usecases.world import World
@@ -45,6 +46,8 @@ async def list_ledger(world: World, query: LedgerQuery) -> LedgerPage:
             raise InvalidPageToken
         (before,) = position
     records = await world.store.entries(query.user_id, which, before, query.page_size + 1)
+    if not records:
+        await refuse_erased(world, query.user_id)
     shown = records[: query.page_size]
     more = len(records) > query.page_size
     next_page_token = write_token(bound, shown[-1].sequence) if more else ""

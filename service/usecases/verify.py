@@ -8,6 +8,7 @@ from service.domain.ledger import LedgerEntry, LedgerFlaw, LedgerHead, flaw_of
 from service.domain.model import UserId
 from service.ports.administration import BEFORE_ALL, HeldEntry, LedgerPosition
 from service.ports.sealing import SealBroken, Vault
+from service.usecases.erased import refuse_erased
 from service.usecases.ledger import opened_entry
 from service.usecases.sealed import UserSeals, seals_of
 from service.usecases.world import World
@@ -44,6 +45,8 @@ async def verify_ledger(world: World, user_id: UserId | None) -> AsyncGenerator[
         if len(page) < PAGE:
             break
         yield walk.verified(is_end=False)
+    if user_id is not None and after == BEFORE_ALL:
+        await refuse_erased(world, user_id)
     yield walk.verified(is_end=True)
 
 

@@ -30,11 +30,19 @@ def _verify(served: Served, metadata: Metadata, user_id: str) -> Call:
     return AdminServiceStub(served.channel).VerifyLedger(request, metadata=metadata)
 
 
+def _erase(served: Served, metadata: Metadata, user_id: str) -> Call:
+    return AdminServiceStub(served.channel).EraseUser(pb.EraseUserRequest(user_id=user_id), metadata=metadata)
+
+
 def _status(served: Served, metadata: Metadata, _: str) -> Call:
     return AdminServiceStub(served.channel).GetStatus(pb.GetStatusRequest(), metadata=metadata)
 
 
-METHODS: dict[str, Callable[[Served, Metadata, str], Call]] = {"VerifyLedger": _verify, "GetStatus": _status}
+METHODS: dict[str, Callable[[Served, Metadata, str], Call]] = {
+    "VerifyLedger": _verify,
+    "EraseUser": _erase,
+    "GetStatus": _status,
+}
 assert {f"/{ADMIN_SERVICE}/{method}" for method in METHODS} == {
     method for method in SCOPES if method.startswith(f"/{ADMIN_SERVICE}/")
 }, "the matrix knows every method"

@@ -18,17 +18,26 @@ _OF_ALL = f"{_HELD} WHERE (l.user_id, sequence) > ($1, $2) ORDER BY l.user_id, s
 _KEYS_BY_EPOCH = """
     SELECT get_byte(wrapped_key, 5)::bigint * 16777216 + get_byte(wrapped_key, 6) * 65536
            + get_byte(wrapped_key, 7) * 256 + get_byte(wrapped_key, 8) AS key_epoch, count(*) AS keys
-    FROM users GROUP BY key_epoch ORDER BY key_epoch
+    FROM users WHERE wrapped_key IS NOT NULL GROUP BY key_epoch ORDER BY key_epoch
 """
 _BACKLOG = """
     SELECT (SELECT max(version) FROM schema_migrations) AS schema_version,
-           (SELECT count(*) FROM (
-               SELECT FROM media WHERE idle_since IS NOT NULL AND state = 'condemned' LIMIT $2
-           ) AS it) AS condemned_media,
+           (SELECT count(*) FROM (SELECT FROM media WHERE state = 'condemned' LIMIT $2) AS it) AS condemned_media,
            (SELECT count(*) FROM (SELECT FROM renditions WHERE state <> 'ready' LIMIT $2) AS it)
                AS unfinished_renditions,
            (SELECT count(*) FROM (SELECT FROM me_images WHERE purge_at <= $1 LIMIT $2) AS it) AS due_me_images,
-           (SELECT count(*) FROM (SELECT FROM events LIMIT $2) AS it) AS events
+           (SELECT count(*) FROM (SELECT FROM events LIMIT $2) AS it) AS events,
+           (SELECT count(*) FROM (
+               SELECT DISTINCT user_id FROM media m JOIN users u USING (user_id)
+               WHERE m.idle_since IS NOT NULL AND u.erased_at IS NOT NULL LIMIT $2
+           ) AS it) AS erased_with_media,
+           (SELECT count(*) FROM (
+               SELECT FROM users WHERE erased_at IS NOT NULL AND certificate_filed_at IS NULL LIMIT $2
+           ) AS it) AS certificates_to_file
+"""
+_TO_FILE = """
+    SELECT user_id, certificate FROM users
+    WHERE erased_at IS NOT NULL AND certificate_filed_at IS NULL ORDER BY erased_at LIMIT $1
 """
 
 
@@ -46,6 +55,12 @@ class Oversight:
             async with self._database.everybody() as connection:
                 rows = await connection.fetch(_OF_ALL, after.user_id, after.sequence, limit)
         return [_held(row) for row in rows]
+
+    async def certificates_to_file(self, limit: int) -> list[tuple[UserId, str]]:
+        """See Store."""
+        async with self._database.everybody() as connection:
+            rows = await connection.fetch(_TO_FILE, limit)
+        return [(row["user_id"], row["certificate"]) for row in rows]
 
     async def keys_by_epoch(self) -> dict[int, int]:
         """See Store."""

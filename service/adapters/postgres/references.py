@@ -3,13 +3,14 @@
 from service.adapters.postgres.database import Executor, Row, as_user
 from service.adapters.postgres.media import media_record
 from service.adapters.postgres.renditions import rendition_record
+from service.domain.errors import UserErased
 from service.domain.model import Kind, Rendition, Slot, UserId
 from service.domain.references import Candidate, Selection
 from service.ports.records import ReferenceRecord, References
 
 # The person's own row is there whatever is selected: it says whether all use is paused.
 _SELECTED = as_user("""
-    SELECT NOT u.references_enabled AS paused,
+    SELECT NOT u.references_enabled AS paused, u.erased_at IS NOT NULL AS is_erased,
            i.me_image_id, i.kind, i.ai_reference, i.deleted_at IS NOT NULL AS is_deleted, i.created_at,
            ARRAY(SELECT slot FROM primary_slots s
                  WHERE s.user_id = u.user_id AND s.me_image_id = i.me_image_id) AS slots,
@@ -42,6 +43,8 @@ class ReferenceRows:
         named = (selection.me_image_ids, selection.slots)
         offered = (by_kind is not None, by_kind.kinds if by_kind else ())
         rows = await self._db.fetch(_SELECTED, user_id, *named, *offered, rendition)
+        if any(row["is_erased"] for row in rows):
+            raise UserErased
         paused = any(row["paused"] for row in rows)
         return References(paused, tuple(_record(row) for row in rows if row["me_image_id"] is not None))
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from service.adapters.postgres.database import Database
+from service.adapters.postgres.erasure import Erasures
 from service.adapters.postgres.events import Events
 from service.adapters.postgres.everybody import Everybody
 from service.adapters.postgres.ledger import Ledger
@@ -18,7 +19,9 @@ from service.adapters.postgres.users import Users
 from service.domain.model import UserId
 
 
-class PostgresTransaction(Users, MediaTable, Renditions, MeImages, ReferenceRows, Slots, Requests, Ledger, Events):
+class PostgresTransaction(
+    Users, MediaTable, Renditions, MeImages, ReferenceRows, Slots, Requests, Ledger, Events, Erasures
+):
     """Port Transaction over one connection."""
 
 

@@ -199,6 +199,84 @@ class VerifyLedgerResponse(_message.Message):
 Global___VerifyLedgerResponse: _TypeAlias = VerifyLedgerResponse  # noqa: Y015
 
 @_typing.final
+class EraseUserRequest(_message.Message):
+    """Asks for a person to be erased."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The person. Required."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseUserRequest: _TypeAlias = EraseUserRequest  # noqa: Y015
+
+@_typing.final
+class ErasureCertificate(_message.Message):
+    """What was destroyed and when, signed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    document: _builtins.str
+    """JSON for people and programs: a `statement` in plain words, `user_id`, `erased_at`, `erased_by`, and in `destroyed` how many me-images,
+    media and ledger entries, the newest hash of the ledger, and the epoch of the key-encryption key that wrapped the destroyed key.
+    """
+    signature: _builtins.str
+    """Ed25519 signature (RFC 8032) over the UTF-8 bytes of `document`, exactly as they stand, in base64."""
+    public_key: _builtins.str
+    """The public key of the signature, in PEM. Whether it is the operator's is for the reader to know."""
+    def __init__(
+        self,
+        *,
+        document: _builtins.str = ...,
+        signature: _builtins.str = ...,
+        public_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "public_key", b"public_key", "signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErasureCertificate: _TypeAlias = ErasureCertificate  # noqa: Y015
+
+@_typing.final
+class EraseUserResponse(_message.Message):
+    """The person is erased."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def certificate(self) -> Global___ErasureCertificate:
+        """Proof of it; the same whenever it is asked for."""
+
+    def __init__(
+        self,
+        *,
+        certificate: Global___ErasureCertificate | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseUserResponse: _TypeAlias = EraseUserResponse  # noqa: Y015
+
+@_typing.final
 class GetStatusRequest(_message.Message):
     """Asks for the status."""
 
@@ -250,22 +328,30 @@ class UpkeepBacklog(_message.Message):
     CONDEMNED_MEDIA_FIELD_NUMBER: _builtins.int
     UNFINISHED_RENDITIONS_FIELD_NUMBER: _builtins.int
     DUE_ME_IMAGES_FIELD_NUMBER: _builtins.int
+    ERASED_WITH_MEDIA_FIELD_NUMBER: _builtins.int
+    CERTIFICATES_TO_FILE_FIELD_NUMBER: _builtins.int
     condemned_media: _builtins.int
     """Media whose objects are to be removed."""
     unfinished_renditions: _builtins.int
     """Renditions that are being made now, or whose making was interrupted."""
     due_me_images: _builtins.int
     """Deleted me-images whose time has come."""
+    erased_with_media: _builtins.int
+    """People who were erased and whose sealed objects are not all removed yet."""
+    certificates_to_file: _builtins.int
+    """Certificates of erasure that are not in the bucket yet."""
     def __init__(
         self,
         *,
         condemned_media: _builtins.int = ...,
         unfinished_renditions: _builtins.int = ...,
         due_me_images: _builtins.int = ...,
+        erased_with_media: _builtins.int = ...,
+        certificates_to_file: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["condemned_media", b"condemned_media", "due_me_images", b"due_me_images", "unfinished_renditions", b"unfinished_renditions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificates_to_file", b"certificates_to_file", "condemned_media", b"condemned_media", "due_me_images", b"due_me_images", "erased_with_media", b"erased_with_media", "unfinished_renditions", b"unfinished_renditions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -44,6 +44,11 @@ class AdminServiceStub:
                 request_serializer=meimage_dot_v1_dot_admin__service__pb2.VerifyLedgerRequest.SerializeToString,
                 response_deserializer=meimage_dot_v1_dot_admin__service__pb2.VerifyLedgerResponse.FromString,
                 _registered_method=True)
+        self.EraseUser = channel.unary_unary(
+                '/meimage.v1.AdminService/EraseUser',
+                request_serializer=meimage_dot_v1_dot_admin__service__pb2.EraseUserRequest.SerializeToString,
+                response_deserializer=meimage_dot_v1_dot_admin__service__pb2.EraseUserResponse.FromString,
+                _registered_method=True)
         self.GetStatus = channel.unary_unary(
                 '/meimage.v1.AdminService/GetStatus',
                 request_serializer=meimage_dot_v1_dot_admin__service__pb2.GetStatusRequest.SerializeToString,
@@ -66,7 +71,20 @@ class AdminServiceServicer:
         `end` has looked at everything. What was entered last and then removed without a trace does not show: compare the newest `hash` with one
         that was read before.
 
-        Reasons: SERVER_STOPPING.
+        Reasons: SERVER_STOPPING, USER_ERASED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseUser(self, request, context):
+        """Erases a person for good, known or not. Scope `me_images.admin`.
+
+        The key under which everything of the person is sealed is destroyed, and a tombstone written, in one transaction: from then on every call
+        that names the person is refused with USER_ERASED, but for this one, which returns the same certificate again. An answer means that the
+        certificate lies in the bucket, too, from where `replay-erasures` erases the person again in a database that is restored from a backup.
+
+        Reasons: NO_SIGNING_KEY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -86,6 +104,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.VerifyLedger,
                     request_deserializer=meimage_dot_v1_dot_admin__service__pb2.VerifyLedgerRequest.FromString,
                     response_serializer=meimage_dot_v1_dot_admin__service__pb2.VerifyLedgerResponse.SerializeToString,
+            ),
+            'EraseUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseUser,
+                    request_deserializer=meimage_dot_v1_dot_admin__service__pb2.EraseUserRequest.FromString,
+                    response_serializer=meimage_dot_v1_dot_admin__service__pb2.EraseUserResponse.SerializeToString,
             ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatus,
@@ -125,6 +148,33 @@ class AdminService:
             '/meimage.v1.AdminService/VerifyLedger',
             meimage_dot_v1_dot_admin__service__pb2.VerifyLedgerRequest.SerializeToString,
             meimage_dot_v1_dot_admin__service__pb2.VerifyLedgerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meimage.v1.AdminService/EraseUser',
+            meimage_dot_v1_dot_admin__service__pb2.EraseUserRequest.SerializeToString,
+            meimage_dot_v1_dot_admin__service__pb2.EraseUserResponse.FromString,
             options,
             channel_credentials,
             insecure,

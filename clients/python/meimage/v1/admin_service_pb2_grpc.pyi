@@ -45,7 +45,16 @@ class AdminServiceStub:
     `end` has looked at everything. What was entered last and then removed without a trace does not show: compare the newest `hash` with one
     that was read before.
 
-    Reasons: SERVER_STOPPING.
+    Reasons: SERVER_STOPPING, USER_ERASED.
+    """
+    EraseUser: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.EraseUserRequest, _admin_service_pb2.EraseUserResponse]
+    """Erases a person for good, known or not. Scope `me_images.admin`.
+
+    The key under which everything of the person is sealed is destroyed, and a tombstone written, in one transaction: from then on every call
+    that names the person is refused with USER_ERASED, but for this one, which returns the same certificate again. An answer means that the
+    certificate lies in the bucket, too, from where `replay-erasures` erases the person again in a database that is restored from a backup.
+
+    Reasons: NO_SIGNING_KEY.
     """
     GetStatus: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.GetStatusRequest, _admin_service_pb2.GetStatusResponse]
     """Returns what this server is and what waits for upkeep. Scope `me_images.admin`."""
@@ -67,7 +76,16 @@ class AdminServiceAsyncStub(AdminServiceStub):
     `end` has looked at everything. What was entered last and then removed without a trace does not show: compare the newest `hash` with one
     that was read before.
 
-    Reasons: SERVER_STOPPING.
+    Reasons: SERVER_STOPPING, USER_ERASED.
+    """
+    EraseUser: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.EraseUserRequest, _admin_service_pb2.EraseUserResponse]  # type: ignore[assignment]
+    """Erases a person for good, known or not. Scope `me_images.admin`.
+
+    The key under which everything of the person is sealed is destroyed, and a tombstone written, in one transaction: from then on every call
+    that names the person is refused with USER_ERASED, but for this one, which returns the same certificate again. An answer means that the
+    certificate lies in the bucket, too, from where `replay-erasures` erases the person again in a database that is restored from a backup.
+
+    Reasons: NO_SIGNING_KEY.
     """
     GetStatus: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetStatusRequest, _admin_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     """Returns what this server is and what waits for upkeep. Scope `me_images.admin`."""
@@ -92,7 +110,22 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         `end` has looked at everything. What was entered last and then removed without a trace does not show: compare the newest `hash` with one
         that was read before.
 
-        Reasons: SERVER_STOPPING.
+        Reasons: SERVER_STOPPING, USER_ERASED.
+        """
+
+    @_abc_1.abstractmethod
+    def EraseUser(
+        self,
+        request: _admin_service_pb2.EraseUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.EraseUserResponse, _abc.Awaitable[_admin_service_pb2.EraseUserResponse]]:
+        """Erases a person for good, known or not. Scope `me_images.admin`.
+
+        The key under which everything of the person is sealed is destroyed, and a tombstone written, in one transaction: from then on every call
+        that names the person is refused with USER_ERASED, but for this one, which returns the same certificate again. An answer means that the
+        certificate lies in the bucket, too, from where `replay-erasures` erases the person again in a database that is restored from a backup.
+
+        Reasons: NO_SIGNING_KEY.
         """
 
     @_abc_1.abstractmethod
