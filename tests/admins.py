@@ -1,5 +1,6 @@
 """Those who answer for the service: what a test needs to call AdminService."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,16 @@ class Office:
             (each.user_id, each.sequence, pb.LedgerFlaw.Name(each.flaw)[len("LEDGER_FLAW_") :]) for each in broken
         ]
         return Verification(tuple(breaks), parts[-1].end)
+
+    async def export(self, user_id: str) -> bytes:
+        """Export somebody; fails where the archive is not what its end says."""
+        request = pb.ExportUserRequest(user_id=user_id)
+        parts = [part async for part in self.stub.ExportUser(request, metadata=self.metadata)]
+        archive = b"".join(part.chunk for part in parts[:-1])
+        assert all(0 < len(part.chunk) <= 256 * 1024 for part in parts[:-1])
+        end = parts[-1].end
+        assert (len(archive), hashlib.sha256(archive).hexdigest()) == (end.size_bytes, end.sha256)
+        return archive
 
     async def erase(self, user_id: str) -> pb.ErasureCertificate:
         """Erase somebody."""

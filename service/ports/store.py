@@ -54,6 +54,10 @@ class Store(Protocol):
         """Return the ready media with these bytes."""
         ...
 
+    async def media_of_user(self, user_id: UserId) -> list[MediaRecord]:
+        """Return all ready media of a user, oldest first."""
+        ...
+
     async def me_image(self, user_id: UserId, me_image_id: MeImageId) -> tuple[WrappedKey, MeImageRecord] | None:
         """Return a me-image, deleted or not, with its user's key."""
         ...

@@ -7,10 +7,12 @@ from meimage.v1 import admin_service_pb2 as pb
 from meimage.v1.admin_service_pb2_grpc import AdminServiceServicer
 
 from service.domain.model import UserId
+from service.rpc.budget import ByteBudget
 from service.rpc.calls import current_caller
 from service.rpc.convert import timestamp
 from service.rpc.enums import FLAW_NUMBERS
 from service.usecases.erase import erase_user
+from service.usecases.export import export_user
 from service.usecases.status import get_status
 from service.usecases.verify import Break, Verified, verify_ledger
 from service.usecases.world import World
@@ -19,8 +21,9 @@ from service.usecases.world import World
 class Administration(AdminServiceServicer):
     """The side of those who answer for the service; ``version`` is the software's."""
 
-    def __init__(self, world: World, version: str) -> None:
+    def __init__(self, world: World, transfers: ByteBudget, version: str) -> None:
         self._world = world
+        self._transfers = transfers
         self._version = version
 
     async def VerifyLedger(
@@ -30,6 +33,15 @@ class Administration(AdminServiceServicer):
         async with aclosing(verify_ledger(self._world, user_id)) as verifying:
             async for found in verifying:
                 yield _verify_message(found)
+
+    async def ExportUser(self, request: pb.ExportUserRequest, context: object) -> AsyncIterator[pb.ExportUserResponse]:
+        exporting = export_user(self._world, UserId(request.user_id), self._transfers.hold)
+        async with aclosing(exporting) as parts:
+            async for part in parts:
+                if isinstance(part, bytes):
+                    yield pb.ExportUserResponse(chunk=part)
+                else:
+                    yield pb.ExportUserResponse(end=pb.ExportEnd(size_bytes=part.size_bytes, sha256=part.sha256))
 
     async def EraseUser(self, request: pb.EraseUserRequest, context: object) -> pb.EraseUserResponse:
         erased = await erase_user(self._world, current_caller(), UserId(request.user_id))

@@ -30,6 +30,7 @@ SCOPES: Mapping[str, Scope] = {
     f"/{REFERENCE_SERVICE}/ListGenerators": Scope.RELEASE,
     f"/{REFERENCE_SERVICE}/ReleaseReferences": Scope.RELEASE,
     f"/{ADMIN_SERVICE}/VerifyLedger": Scope.ADMIN,
+    f"/{ADMIN_SERVICE}/ExportUser": Scope.ADMIN,
     f"/{ADMIN_SERVICE}/EraseUser": Scope.ADMIN,
     f"/{ADMIN_SERVICE}/GetStatus": Scope.ADMIN,
 }
@@ -44,7 +45,9 @@ FOR_EVERYBODY: Mapping[str, Scope] = {
 FOR_NOBODY = frozenset({f"/{REFERENCE_SERVICE}/ListGenerators", f"/{ADMIN_SERVICE}/GetStatus"})
 """Methods that are about no user."""
 
-ENDLESS = frozenset({f"/{ME_IMAGE_SERVICE}/WatchMeImages", f"/{ADMIN_SERVICE}/VerifyLedger"})
+ENDLESS = frozenset(
+    {f"/{ME_IMAGE_SERVICE}/WatchMeImages", f"/{ADMIN_SERVICE}/VerifyLedger", f"/{ADMIN_SERVICE}/ExportUser"}
+)
 """Methods that go on for as long as the caller likes, or as there is something to do."""
 
 _OPEN_SERVICES = (

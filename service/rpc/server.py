@@ -83,7 +83,7 @@ async def serving(
     transfers = ByteBudget(door.transfer_bytes)
     add_MeImageServiceServicer_to_server(MeImages(world, transfers), server)
     add_ReferenceServiceServicer_to_server(References(world, transfers), server)
-    add_AdminServiceServicer_to_server(Administration(world, door.version), server)
+    add_AdminServiceServicer_to_server(Administration(world, transfers, door.version), server)
     try:
         port = server.add_insecure_port(door.address)
     except RuntimeError:

@@ -30,6 +30,10 @@ def _verify(served: Served, metadata: Metadata, user_id: str) -> Call:
     return AdminServiceStub(served.channel).VerifyLedger(request, metadata=metadata)
 
 
+def _export(served: Served, metadata: Metadata, user_id: str) -> Call:
+    return AdminServiceStub(served.channel).ExportUser(pb.ExportUserRequest(user_id=user_id), metadata=metadata)
+
+
 def _erase(served: Served, metadata: Metadata, user_id: str) -> Call:
     return AdminServiceStub(served.channel).EraseUser(pb.EraseUserRequest(user_id=user_id), metadata=metadata)
 
@@ -40,6 +44,7 @@ def _status(served: Served, metadata: Metadata, _: str) -> Call:
 
 METHODS: dict[str, Callable[[Served, Metadata, str], Call]] = {
     "VerifyLedger": _verify,
+    "ExportUser": _export,
     "EraseUser": _erase,
     "GetStatus": _status,
 }

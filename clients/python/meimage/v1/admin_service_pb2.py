@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emeimage/v1/admin_service.proto\x12\nmeimage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"&\n\x13VerifyLedgerRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"V\n\x0bLedgerBreak\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x05\x12$\n\x04\x66law\x18\x03 \x01(\x0e\x32\x16.meimage.v1.LedgerFlaw\"6\n\x14VerifyLedgerProgress\x12\r\n\x05users\x18\x01 \x01(\x03\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\"A\n\x0fVerifyLedgerEnd\x12\r\n\x05users\x18\x01 \x01(\x03\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\x0e\n\x06\x62roken\x18\x03 \x01(\x03\"\xab\x01\n\x14VerifyLedgerResponse\x12)\n\x06\x62roken\x18\x01 \x01(\x0b\x32\x17.meimage.v1.LedgerBreakH\x00\x12\x34\n\x08progress\x18\x02 \x01(\x0b\x32 .meimage.v1.VerifyLedgerProgressH\x00\x12*\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1b.meimage.v1.VerifyLedgerEndH\x00\x42\x06\n\x04part\"#\n\x10\x45raseUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"M\n\x12\x45rasureCertificate\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\x12\x11\n\tsignature\x18\x02 \x01(\t\x12\x12\n\npublic_key\x18\x03 \x01(\t\"H\n\x11\x45raseUserResponse\x12\x33\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0b\x32\x1e.meimage.v1.ErasureCertificate\"\x12\n\x10GetStatusRequest\"(\n\x08KeyEpoch\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\r\n\x05users\x18\x02 \x01(\x03\"\x97\x01\n\rUpkeepBacklog\x12\x17\n\x0f\x63ondemned_media\x18\x01 \x01(\x05\x12\x1d\n\x15unfinished_renditions\x18\x02 \x01(\x05\x12\x15\n\rdue_me_images\x18\x03 \x01(\x05\x12\x19\n\x11\x65rased_with_media\x18\x04 \x01(\x05\x12\x1c\n\x14\x63\x65rtificates_to_file\x18\x05 \x01(\x05\"\xcc\x01\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0eschema_version\x18\x02 \x01(\x05\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\nkey_epochs\x18\x04 \x03(\x0b\x32\x14.meimage.v1.KeyEpoch\x12*\n\x07\x62\x61\x63klog\x18\x05 \x01(\x0b\x32\x19.meimage.v1.UpkeepBacklog\x12\x0e\n\x06\x65vents\x18\x06 \x01(\x05*\x84\x01\n\nLedgerFlaw\x12\x1b\n\x17LEDGER_FLAW_UNSPECIFIED\x10\x00\x12\x13\n\x0fLEDGER_FLAW_GAP\x10\x01\x12\x15\n\x11LEDGER_FLAW_CHAIN\x10\x02\x12\x14\n\x10LEDGER_FLAW_HASH\x10\x03\x12\x17\n\x13LEDGER_FLAW_RELEASE\x10\x04\x32\xf7\x01\n\x0c\x41\x64minService\x12S\n\x0cVerifyLedger\x12\x1f.meimage.v1.VerifyLedgerRequest\x1a .meimage.v1.VerifyLedgerResponse0\x01\x12H\n\tEraseUser\x12\x1c.meimage.v1.EraseUserRequest\x1a\x1d.meimage.v1.EraseUserResponse\x12H\n\tGetStatus\x12\x1c.meimage.v1.GetStatusRequest\x1a\x1d.meimage.v1.GetStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emeimage/v1/admin_service.proto\x12\nmeimage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"&\n\x13VerifyLedgerRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"V\n\x0bLedgerBreak\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x05\x12$\n\x04\x66law\x18\x03 \x01(\x0e\x32\x16.meimage.v1.LedgerFlaw\"6\n\x14VerifyLedgerProgress\x12\r\n\x05users\x18\x01 \x01(\x03\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\"A\n\x0fVerifyLedgerEnd\x12\r\n\x05users\x18\x01 \x01(\x03\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\x0e\n\x06\x62roken\x18\x03 \x01(\x03\"\xab\x01\n\x14VerifyLedgerResponse\x12)\n\x06\x62roken\x18\x01 \x01(\x0b\x32\x17.meimage.v1.LedgerBreakH\x00\x12\x34\n\x08progress\x18\x02 \x01(\x0b\x32 .meimage.v1.VerifyLedgerProgressH\x00\x12*\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1b.meimage.v1.VerifyLedgerEndH\x00\x42\x06\n\x04part\"$\n\x11\x45xportUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"/\n\tExportEnd\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"S\n\x12\x45xportUserResponse\x12\x0f\n\x05\x63hunk\x18\x01 \x01(\x0cH\x00\x12$\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x15.meimage.v1.ExportEndH\x00\x42\x06\n\x04part\"#\n\x10\x45raseUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"M\n\x12\x45rasureCertificate\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\x12\x11\n\tsignature\x18\x02 \x01(\t\x12\x12\n\npublic_key\x18\x03 \x01(\t\"H\n\x11\x45raseUserResponse\x12\x33\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0b\x32\x1e.meimage.v1.ErasureCertificate\"\x12\n\x10GetStatusRequest\"(\n\x08KeyEpoch\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\r\n\x05users\x18\x02 \x01(\x03\"\x97\x01\n\rUpkeepBacklog\x12\x17\n\x0f\x63ondemned_media\x18\x01 \x01(\x05\x12\x1d\n\x15unfinished_renditions\x18\x02 \x01(\x05\x12\x15\n\rdue_me_images\x18\x03 \x01(\x05\x12\x19\n\x11\x65rased_with_media\x18\x04 \x01(\x05\x12\x1c\n\x14\x63\x65rtificates_to_file\x18\x05 \x01(\x05\"\xcc\x01\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0eschema_version\x18\x02 \x01(\x05\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\nkey_epochs\x18\x04 \x03(\x0b\x32\x14.meimage.v1.KeyEpoch\x12*\n\x07\x62\x61\x63klog\x18\x05 \x01(\x0b\x32\x19.meimage.v1.UpkeepBacklog\x12\x0e\n\x06\x65vents\x18\x06 \x01(\x05*\x84\x01\n\nLedgerFlaw\x12\x1b\n\x17LEDGER_FLAW_UNSPECIFIED\x10\x00\x12\x13\n\x0fLEDGER_FLAW_GAP\x10\x01\x12\x15\n\x11LEDGER_FLAW_CHAIN\x10\x02\x12\x14\n\x10LEDGER_FLAW_HASH\x10\x03\x12\x17\n\x13LEDGER_FLAW_RELEASE\x10\x04\x32\xc6\x02\n\x0c\x41\x64minService\x12S\n\x0cVerifyLedger\x12\x1f.meimage.v1.VerifyLedgerRequest\x1a .meimage.v1.VerifyLedgerResponse0\x01\x12M\n\nExportUser\x12\x1d.meimage.v1.ExportUserRequest\x1a\x1e.meimage.v1.ExportUserResponse0\x01\x12H\n\tEraseUser\x12\x1c.meimage.v1.EraseUserRequest\x1a\x1d.meimage.v1.EraseUserResponse\x12H\n\tGetStatus\x12\x1c.meimage.v1.GetStatusRequest\x1a\x1d.meimage.v1.GetStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'meimage.v1.admin_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LEDGERFLAW']._serialized_start=1118
-  _globals['_LEDGERFLAW']._serialized_end=1250
+  _globals['_LEDGERFLAW']._serialized_start=1290
+  _globals['_LEDGERFLAW']._serialized_end=1422
   _globals['_VERIFYLEDGERREQUEST']._serialized_start=79
   _globals['_VERIFYLEDGERREQUEST']._serialized_end=117
   _globals['_LEDGERBREAK']._serialized_start=119
@@ -44,20 +44,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VERIFYLEDGEREND']._serialized_end=328
   _globals['_VERIFYLEDGERRESPONSE']._serialized_start=331
   _globals['_VERIFYLEDGERRESPONSE']._serialized_end=502
-  _globals['_ERASEUSERREQUEST']._serialized_start=504
-  _globals['_ERASEUSERREQUEST']._serialized_end=539
-  _globals['_ERASURECERTIFICATE']._serialized_start=541
-  _globals['_ERASURECERTIFICATE']._serialized_end=618
-  _globals['_ERASEUSERRESPONSE']._serialized_start=620
-  _globals['_ERASEUSERRESPONSE']._serialized_end=692
-  _globals['_GETSTATUSREQUEST']._serialized_start=694
-  _globals['_GETSTATUSREQUEST']._serialized_end=712
-  _globals['_KEYEPOCH']._serialized_start=714
-  _globals['_KEYEPOCH']._serialized_end=754
-  _globals['_UPKEEPBACKLOG']._serialized_start=757
-  _globals['_UPKEEPBACKLOG']._serialized_end=908
-  _globals['_GETSTATUSRESPONSE']._serialized_start=911
-  _globals['_GETSTATUSRESPONSE']._serialized_end=1115
-  _globals['_ADMINSERVICE']._serialized_start=1253
-  _globals['_ADMINSERVICE']._serialized_end=1500
+  _globals['_EXPORTUSERREQUEST']._serialized_start=504
+  _globals['_EXPORTUSERREQUEST']._serialized_end=540
+  _globals['_EXPORTEND']._serialized_start=542
+  _globals['_EXPORTEND']._serialized_end=589
+  _globals['_EXPORTUSERRESPONSE']._serialized_start=591
+  _globals['_EXPORTUSERRESPONSE']._serialized_end=674
+  _globals['_ERASEUSERREQUEST']._serialized_start=676
+  _globals['_ERASEUSERREQUEST']._serialized_end=711
+  _globals['_ERASURECERTIFICATE']._serialized_start=713
+  _globals['_ERASURECERTIFICATE']._serialized_end=790
+  _globals['_ERASEUSERRESPONSE']._serialized_start=792
+  _globals['_ERASEUSERRESPONSE']._serialized_end=864
+  _globals['_GETSTATUSREQUEST']._serialized_start=866
+  _globals['_GETSTATUSREQUEST']._serialized_end=884
+  _globals['_KEYEPOCH']._serialized_start=886
+  _globals['_KEYEPOCH']._serialized_end=926
+  _globals['_UPKEEPBACKLOG']._serialized_start=929
+  _globals['_UPKEEPBACKLOG']._serialized_end=1080
+  _globals['_GETSTATUSRESPONSE']._serialized_start=1083
+  _globals['_GETSTATUSRESPONSE']._serialized_end=1287
+  _globals['_ADMINSERVICE']._serialized_start=1425
+  _globals['_ADMINSERVICE']._serialized_end=1751
 # @@protoc_insertion_point(module_scope)

@@ -44,6 +44,11 @@ class AdminServiceStub:
                 request_serializer=meimage_dot_v1_dot_admin__service__pb2.VerifyLedgerRequest.SerializeToString,
                 response_deserializer=meimage_dot_v1_dot_admin__service__pb2.VerifyLedgerResponse.FromString,
                 _registered_method=True)
+        self.ExportUser = channel.unary_stream(
+                '/meimage.v1.AdminService/ExportUser',
+                request_serializer=meimage_dot_v1_dot_admin__service__pb2.ExportUserRequest.SerializeToString,
+                response_deserializer=meimage_dot_v1_dot_admin__service__pb2.ExportUserResponse.FromString,
+                _registered_method=True)
         self.EraseUser = channel.unary_unary(
                 '/meimage.v1.AdminService/EraseUser',
                 request_serializer=meimage_dot_v1_dot_admin__service__pb2.EraseUserRequest.SerializeToString,
@@ -77,6 +82,19 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportUser(self, request, context):
+        """Returns everything of a person as a zip archive, for the person. Scope `me_images.admin`.
+
+        It holds every photo as it was uploaded, and in plain words a README.txt, me-images.json with all that is known of them, deleted ones
+        included, ledger.json, and ledger-verification.json: whether the ledger is intact. The answers are `chunk`s, then `end`. Only a stream that
+        came to its `end` is whole.
+
+        Reasons: USER_ERASED, SERVER_STOPPING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def EraseUser(self, request, context):
         """Erases a person for good, known or not. Scope `me_images.admin`.
 
@@ -104,6 +122,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.VerifyLedger,
                     request_deserializer=meimage_dot_v1_dot_admin__service__pb2.VerifyLedgerRequest.FromString,
                     response_serializer=meimage_dot_v1_dot_admin__service__pb2.VerifyLedgerResponse.SerializeToString,
+            ),
+            'ExportUser': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportUser,
+                    request_deserializer=meimage_dot_v1_dot_admin__service__pb2.ExportUserRequest.FromString,
+                    response_serializer=meimage_dot_v1_dot_admin__service__pb2.ExportUserResponse.SerializeToString,
             ),
             'EraseUser': grpc.unary_unary_rpc_method_handler(
                     servicer.EraseUser,
@@ -148,6 +171,33 @@ class AdminService:
             '/meimage.v1.AdminService/VerifyLedger',
             meimage_dot_v1_dot_admin__service__pb2.VerifyLedgerRequest.SerializeToString,
             meimage_dot_v1_dot_admin__service__pb2.VerifyLedgerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/meimage.v1.AdminService/ExportUser',
+            meimage_dot_v1_dot_admin__service__pb2.ExportUserRequest.SerializeToString,
+            meimage_dot_v1_dot_admin__service__pb2.ExportUserResponse.FromString,
             options,
             channel_credentials,
             insecure,

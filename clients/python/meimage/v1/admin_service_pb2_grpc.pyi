@@ -47,6 +47,15 @@ class AdminServiceStub:
 
     Reasons: SERVER_STOPPING, USER_ERASED.
     """
+    ExportUser: _grpc.UnaryStreamMultiCallable[_admin_service_pb2.ExportUserRequest, _admin_service_pb2.ExportUserResponse]
+    """Returns everything of a person as a zip archive, for the person. Scope `me_images.admin`.
+
+    It holds every photo as it was uploaded, and in plain words a README.txt, me-images.json with all that is known of them, deleted ones
+    included, ledger.json, and ledger-verification.json: whether the ledger is intact. The answers are `chunk`s, then `end`. Only a stream that
+    came to its `end` is whole.
+
+    Reasons: USER_ERASED, SERVER_STOPPING.
+    """
     EraseUser: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.EraseUserRequest, _admin_service_pb2.EraseUserResponse]
     """Erases a person for good, known or not. Scope `me_images.admin`.
 
@@ -77,6 +86,15 @@ class AdminServiceAsyncStub(AdminServiceStub):
     that was read before.
 
     Reasons: SERVER_STOPPING, USER_ERASED.
+    """
+    ExportUser: _aio.UnaryStreamMultiCallable[_admin_service_pb2.ExportUserRequest, _admin_service_pb2.ExportUserResponse]  # type: ignore[assignment]
+    """Returns everything of a person as a zip archive, for the person. Scope `me_images.admin`.
+
+    It holds every photo as it was uploaded, and in plain words a README.txt, me-images.json with all that is known of them, deleted ones
+    included, ledger.json, and ledger-verification.json: whether the ledger is intact. The answers are `chunk`s, then `end`. Only a stream that
+    came to its `end` is whole.
+
+    Reasons: USER_ERASED, SERVER_STOPPING.
     """
     EraseUser: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.EraseUserRequest, _admin_service_pb2.EraseUserResponse]  # type: ignore[assignment]
     """Erases a person for good, known or not. Scope `me_images.admin`.
@@ -111,6 +129,21 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         that was read before.
 
         Reasons: SERVER_STOPPING, USER_ERASED.
+        """
+
+    @_abc_1.abstractmethod
+    def ExportUser(
+        self,
+        request: _admin_service_pb2.ExportUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_service_pb2.ExportUserResponse], _abc.AsyncIterator[_admin_service_pb2.ExportUserResponse]]:
+        """Returns everything of a person as a zip archive, for the person. Scope `me_images.admin`.
+
+        It holds every photo as it was uploaded, and in plain words a README.txt, me-images.json with all that is known of them, deleted ones
+        included, ledger.json, and ledger-verification.json: whether the ledger is intact. The answers are `chunk`s, then `end`. Only a stream that
+        came to its `end` is whole.
+
+        Reasons: USER_ERASED, SERVER_STOPPING.
         """
 
     @_abc_1.abstractmethod
