@@ -4,7 +4,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(LOCKFLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check generate bench lock setup clean clean-data
+.PHONY: help run test check check-go generate bench lock setup clean clean-data
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -19,14 +19,20 @@ check: setup ## lint, types, import rules, contract, generated code, locks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy .ci/setup.py .ci/generate.py
+	$(BIN)/mypy .ci/setup.py .ci/generate.py .ci/node.py
 	$(BIN)/lint-imports
 	$(BIN)/buf lint
 	$(BIN)/python .ci/generate.py --check
+	@$(MAKE) --no-print-directory check-go
 	$(BIN)/python -m pip check
-	@! grep -n '://' requirements*.lock || { echo 'a lock file names an address'; exit 1; }
+	@! grep -n '://' requirements*.lock clients/typescript/package-lock.json clients/go/go.* .ci/go/go.* || { echo 'a lock file names an address'; exit 1; }
 
-generate: setup ## make clients/python/meimage/v1 from protos
+check-go:
+	@if ! command -v go >/dev/null; then echo 'GO IS MISSING: clients/go was not vetted, nor its format checked' >&2; exit 0; fi; \
+	cd clients/go && go vet ./... && unformatted=$$(gofmt -l .) && test -z "$$unformatted" || \
+	{ echo "clients/go: not as go vet and gofmt want it $$unformatted"; exit 1; }
+
+generate: setup ## make the stubs of all clients from protos
 	$(BIN)/python .ci/generate.py
 
 bench: setup ## measure the service against its ceilings
@@ -44,7 +50,7 @@ setup:
 
 clean: ## remove .venv and all caches, but no data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
-	rm -rf *.egg-info clients/python/*.egg-info
+	rm -rf *.egg-info clients/python/*.egg-info clients/typescript/node_modules clients/typescript/build clients/typescript/dist
 	find service tests clients .ci -name __pycache__ -prune -exec rm -rf {} +
 
 clean-data: ## remove .data: the photos and keys of `make run`

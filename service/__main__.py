@@ -4,12 +4,12 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
 import uvloop
 
 from service import logs
-from service.commands import dev, health, migrate, replay_erasures, serve, upkeep
+from service.commands import dev, health, migrate, new_kek, replay_erasures, rewrap_keys, serve, upkeep
 from service.commands.failures import KNOWN, end_with
 from service.config import Settings
 
@@ -24,28 +24,28 @@ def main() -> None:
     logs.configure()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            sys.exit(runner.run(_command(arguments)))
+            sys.exit(runner.run(_COMMANDS[arguments.command](arguments)))
     except KNOWN as error:
         end_with(error)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
 
-def _command(arguments: argparse.Namespace) -> Coroutine[None, None, int]:
-    match arguments.command:
-        case "dev":
-            return dev.dev()
-        case "health":
-            return health.health(os.environ.get("ME_IMAGES_ADDRESS", DEFAULT_ADDRESS))
-        case "migrate":
-            return migrate.migrate(Settings())
-        case "replay-erasures":
-            return replay_erasures.replay_erasures(Settings())
-        case "upkeep":
-            return upkeep.upkeep(Settings())
-        case _:
-            overrides = {} if arguments.workers is None else {"workers": arguments.workers}
-            return serve.serve(Settings(**overrides))
+def _serve(arguments: argparse.Namespace) -> Coroutine[None, None, int]:
+    overrides = {} if arguments.workers is None else {"workers": arguments.workers}
+    return serve.serve(Settings(**overrides))
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], Coroutine[None, None, int]]] = {
+    "serve": _serve,
+    "dev": lambda _: dev.dev(),
+    "migrate": lambda _: migrate.migrate(Settings()),
+    "upkeep": lambda _: upkeep.upkeep(Settings()),
+    "replay-erasures": lambda _: replay_erasures.replay_erasures(Settings()),
+    "new-kek": lambda arguments: new_kek.new_kek(arguments.file or os.environ.get("ME_IMAGES_KEK_FILE")),
+    "rewrap-keys": lambda _: rewrap_keys.rewrap_keys(Settings()),
+    "health": lambda _: health.health(os.environ.get("ME_IMAGES_ADDRESS", DEFAULT_ADDRESS)),
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("migrate", help="bring the database to the newest schema and make the bucket")
     commands.add_parser("replay-erasures", help="after a database was restored, erase again who was erased since")
     commands.add_parser("upkeep", help="remove what nobody uses, once, and say what it was")
+    adding = commands.add_parser("new-kek", help="add a key-encryption key (an epoch) to the file of them")
+    adding.add_argument("file", nargs="?", metavar="FILE", help="the file; unset: ME_IMAGES_KEK_FILE")
+    commands.add_parser("rewrap-keys", help="move users' keys to the newest epoch; servers go on meanwhile")
     commands.add_parser("health", help="ask the server at ME_IMAGES_ADDRESS; exit status 0 when it is serving")
     return parser
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from service.adapters.certificates import read_notary
 from service.adapters.chores import BackgroundChores
 from service.adapters.generators import read_generators
-from service.adapters.keks import read_keks
+from service.adapters.keks import ReadAgain, read_keks
 from service.adapters.objects import BucketAddress, S3Objects
 from service.adapters.pictures import PicturePool
 from service.adapters.pictures_process import DecoderLimits
@@ -24,6 +24,7 @@ from service.config import Settings
 from service.rpc.admission import Pace
 from service.rpc.health import Pingable
 from service.rpc.server import Door, Running, serving
+from service.usecases.keys import require_keks
 from service.usecases.upkeep import Retention
 from service.usecases.world import Policy, World
 
@@ -46,21 +47,32 @@ class Built:
 
 
 @asynccontextmanager
+async def open_keys(settings: Settings) -> AsyncIterator[tuple[PostgresStore, KeyVault]]:
+    """Open the database, and a vault that knows every epoch that is in use there.
+
+    Raises UnusableKekFile, WrongKeks, UnknownSchema, StorageUnavailable.
+    """
+    vault = KeyVault(read_keks(settings.kek_file), ReadAgain(settings.kek_file, time.monotonic))
+    url = settings.database_url.get_secret_value()
+    async with Database.connect(url, connections=settings.database_connections) as database:
+        await require_known_schema(database)
+        store = PostgresStore(database)
+        await require_keks(store, vault)
+        yield store, vault
+
+
+@asynccontextmanager
 async def open_world(settings: Settings) -> AsyncIterator[Built]:
     """Open everything that the use cases need.
 
     Raises:
-        UnusableKekFile, UnusableGenerators, UnusableSigningKey, UnknownSchema, StorageUnavailable: the server cannot
-            work with what it was given.
+        UnusableKekFile, WrongKeks, UnusableGenerators, UnusableSigningKey, UnknownSchema, StorageUnavailable: the
+            server cannot work with what it was given.
     """
-    vault = KeyVault(read_keks(settings.kek_file))
     generators = read_generators(settings.generators_file)
     notary = read_notary(settings.signing_key_file) if settings.signing_key_file else None
     async with AsyncExitStack() as stack:
-        connect = Database.connect(settings.database_url.get_secret_value(), connections=settings.database_connections)
-        database = await stack.enter_async_context(connect)
-        await require_known_schema(database)
-        store = PostgresStore(database)
+        store, vault = await stack.enter_async_context(open_keys(settings))
         objects = await stack.enter_async_context(
             S3Objects.connect(bucket_address(settings), connections=settings.s3_connections)
         )

@@ -28,6 +28,11 @@ hypothesis.settings.register_profile("suite", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("suite")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a machine with little time run fewer rounds of the race of consent and release."""
+    parser.addoption("--race-rounds", type=int, default=10_000, help="rounds of tests/faults/test_release_race.py")
+
+
 @dataclass(frozen=True)
 class Served:
     """A running server, what it is made of, and a channel to it."""

@@ -52,9 +52,9 @@ async def service(*command: str, folder: Path, **variables: str) -> asyncio.subp
     )
 
 
-async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str, str]:
+async def ended(process: asyncio.subprocess.Process, seconds: float = START_SECONDS) -> tuple[int | None, str, str]:
     """Wait for a command that ends by itself; return its status and all that it wrote."""
-    async with asyncio.timeout(START_SECONDS):
+    async with asyncio.timeout(seconds):
         out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()
 

@@ -7,9 +7,12 @@ import asyncpg
 from meimage.v1 import event_pb2
 from meimage.v1 import me_image_pb2 as pb
 
+from service.domain.objects import ORIGINAL, PREFIX
 from tests import rules
 from tests.chain import first_break
 from tests.people import Person
+from tests.replay import replayed
+from tests.stored import Stored
 
 
 @dataclass
@@ -87,19 +90,30 @@ async def sound(who: Person, database: "asyncpg.Connection[asyncpg.Record]") -> 
     return pool
 
 
+async def kept_whole(stored: Stored) -> None:
+    """Check, while nothing is under way, that the objects in the bucket are those that rows name, of everybody."""
+    rows = await stored.database.fetch(_NAMED)
+    ready = {row["key"] for row in rows if row["is_ready"]}
+    found = stored.keys()
+    assert found <= {row["key"] for row in rows}, "an object that no row names"
+    assert ready <= found, "a row that is ready without its object"
+
+
+_NAMED = f"""
+    SELECT '{PREFIX}' || media_id || '/{ORIGINAL}' AS key, state = 'ready' AS is_ready FROM media
+    UNION ALL
+    SELECT '{PREFIX}' || r.media_id || '/' || r.variant, r.state = 'ready' AND m.state = 'ready'
+    FROM renditions r JOIN media m USING (user_id, media_id)
+"""  # noqa: S608 # constants
+
+
 def _but_for_kinds(pool: Pool) -> tuple[object, ...]:
     """An event tells the kind at first, and later only that it changed."""
     return (set(pool.kinds), pool.opted_in, pool.deleted, pool.holders, pool.references_enabled)
 
 
 async def _consents(who: Person) -> set[str]:
-    """Return whose last consent in the ledger is one that was given; the ledger is intact."""
+    """Return whose last consent in the ledger is one that was given; it is intact, and no release went without."""
     entries = await rules.entries(who)
     assert first_break(entries) is None
-    given: set[str] = set()
-    for entry in entries:
-        if entry.me_image_id:
-            is_given = entry.kind == 1
-            assert is_given is (entry.me_image_id not in given)
-            given ^= {entry.me_image_id}
-    return given
+    return replayed(entries).given

@@ -12,6 +12,8 @@ import pillow_heif
 import pyvips
 from PIL import Image
 
+Colour = tuple[int, int, int]
+
 RED, GREEN, BLUE, YELLOW = (200, 40, 40), (40, 160, 60), (40, 60, 190), (220, 200, 60)
 QUADRANTS = (RED, GREEN, BLUE, YELLOW)
 """The colours of ``marker``: top left, top right, bottom left, bottom right."""
@@ -114,14 +116,15 @@ def interlaced_png(width: int = 64, height: int = 48, mode: str = "RGB") -> byte
     return data
 
 
-def _chunk(name: bytes, body: bytes) -> bytes:
+def chunk(name: bytes, body: bytes) -> bytes:
+    """A chunk of a PNG (ISO/IEC 15948, 5.3)."""
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def png_header(width: int, height: int) -> bytes:
     """An interlaced 8-bit RGB PNG of this size that has next to no pixels: 50,000 x 50,000 ask for 7.5 GB."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 1)
-    chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(bytes(64))) + _chunk(b"IEND", b"")
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(64))) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 

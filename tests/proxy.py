@@ -1,20 +1,36 @@
-"""A wire that tests can cut: a TCP proxy in front of a store."""
+"""A wire that tests can cut, listen to and hold up: a TCP proxy in front of a store or a server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import parse_qs, urlsplit
 
 Connect = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
+class Tap:
+    """Sees what one connection carries before it is passed on; waiting holds it up, EOFError breaks the connection."""
+
+    async def asked(self, data: bytes) -> None:
+        """See bytes of a caller."""
+
+    async def answered(self, data: bytes) -> None:
+        """See bytes for a caller."""
+
+
 @dataclass
 class Wire:
-    """Passes bytes between callers on ``port`` and a store at a host and port, or at a unix socket."""
+    """Passes bytes between callers on ``port`` and a store at a host and port, or at a unix socket.
+
+    ``answered`` is how many bytes went to callers in all. Each connection gets a tap.
+    """
 
     target: tuple[str, int] | str
     port: int = 0
+    tap: Callable[[], Tap] = Tap
+    answered: int = 0
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -42,10 +58,11 @@ class Wire:
         self._tasks.add(task)
         with suppress(OSError, asyncio.CancelledError):
             far_reader, far_writer = await self._connect()
+            tap = self.tap()
             try:
                 async with asyncio.TaskGroup() as both:
-                    both.create_task(_pass_on(reader, far_writer))
-                    both.create_task(_pass_on(far_reader, writer))
+                    both.create_task(_pass_on(reader, far_writer, tap.asked))
+                    both.create_task(_pass_on(far_reader, writer, partial(self._answer, tap)))
             except* (OSError, EOFError):
                 pass
             finally:
@@ -53,23 +70,30 @@ class Wire:
         writer.transport.abort()
         self._tasks.discard(task)
 
+    async def _answer(self, tap: Tap, data: bytes) -> None:
+        await tap.answered(data)
+        self.answered += len(data)
+
     async def _connect(self) -> Connect:
         if isinstance(self.target, str):
             return await asyncio.open_unix_connection(self.target)
         return await asyncio.open_connection(*self.target)
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pass_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, see: Callable[[bytes], Awaitable[None]]
+) -> None:
     while data := await reader.read(1 << 16):
+        await see(data)
         writer.write(data)
         await writer.drain()
     raise EOFError
 
 
 @asynccontextmanager
-async def wire_to(target: tuple[str, int] | str) -> AsyncIterator[Wire]:
+async def wire_to(target: tuple[str, int] | str, tap: Callable[[], Tap] = Tap) -> AsyncIterator[Wire]:
     """A wire that is whole at first."""
-    wire = Wire(target)
+    wire = Wire(target, tap=tap)
     await wire.join()
     try:
         yield wire

@@ -7,11 +7,16 @@ passed over. The highest epoch wraps new user keys; the others only open.
 import base64
 import binascii
 import os
+from collections.abc import Callable
 from pathlib import Path
+
+import structlog
 
 from service.adapters.vault import KEY_BYTES
 
 MAX_EPOCH = 2**32 - 1
+REREAD_SECONDS = 1.0
+"""How often a server looks whether the file has an epoch that it does not know."""
 
 
 class UnusableKekFile(Exception):
@@ -45,6 +50,28 @@ def _parse(line: str, number: int) -> tuple[int, bytes]:
     if not 1 <= epoch <= MAX_EPOCH or len(kek) != KEY_BYTES:
         raise UnusableKekFile(f"line {number}: an epoch from 1 and a key of 32 bytes are needed")
     return epoch, kek
+
+
+class ReadAgain:
+    """Reads the file again for an epoch that was added since the start, at most once in REREAD_SECONDS."""
+
+    def __init__(self, path: Path, monotonic: Callable[[], float]) -> None:
+        self._path = path
+        self._monotonic = monotonic
+        self._not_before = monotonic()
+
+    def __call__(self) -> dict[int, bytes]:
+        """Return the keys by epoch; nothing when it is too early, or when the file has become unusable."""
+        if self._monotonic() < self._not_before:
+            return {}
+        self._not_before = self._monotonic() + REREAD_SECONDS
+        try:
+            keks = read_keks(self._path)
+        except UnusableKekFile as error:
+            structlog.get_logger().error("KEK file unusable", error=error)
+            return {}
+        structlog.get_logger().info("KEK file read again", epochs=sorted(keks))
+        return keks
 
 
 def write_first_kek(path: Path) -> None:

@@ -1,5 +1,7 @@
 """From the bytes of a photo to an upright 8-bit sRGB picture: runs in a worker alone."""
 
+from collections.abc import Mapping
+
 import pyvips
 
 from service.adapters import pictures_heif
@@ -11,6 +13,9 @@ from service.domain.errors import UndecodableImage, UnsupportedMediaType
 from service.domain.model import MediaType
 
 _PROFILE = "icc-profile-data"
+_PROFILE_COLOURS = slice(16, 20)
+_COLOURS: Mapping[str, bytes] = {"b-w": b"GRAY", "grey16": b"GRAY", "cmyk": b"CMYK"}
+"""What a profile says of the colours that it is for, in those bytes (ICC.1, 7.2.6); by interpretation of libvips."""
 
 
 def configure() -> None:
@@ -56,14 +61,25 @@ def upright_srgb(opened: Opened, longest_side: int) -> pyvips.Image:
 
 
 def _without_broken_profile(image: pyvips.Image) -> pyvips.Image:
-    """Ignore a profile that cannot be applied; one pixel tells, before the photo is decoded."""
+    """Ignore a profile that cannot be applied; one pixel tells, before the photo is decoded.
+
+    One of other colours than the photo's is not tried: a transform of three bands would take XYZ for RGB.
+    """
     if not image.get_typeof(_PROFILE):
         return image
+    colours = image.get(_PROFILE)[_PROFILE_COLOURS]
+    if colours != _COLOURS.get(image.interpretation, b"RGB "):
+        return _without_profile(image)
     pixel = pyvips.Image.black(1, 1, bands=image.bands).cast(image.format).copy(interpretation=image.interpretation)
     pixel.set_type(pyvips.GValue.blob_type, _PROFILE, image.get(_PROFILE))
     try:
         pixel.icc_transform("srgb", embedded=True).avg()
     except pyvips.Error:
-        image = image.copy()
-        image.remove(_PROFILE)
+        return _without_profile(image)
+    return image
+
+
+def _without_profile(image: pyvips.Image) -> pyvips.Image:
+    image = image.copy()
+    image.remove(_PROFILE)
     return image

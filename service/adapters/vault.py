@@ -11,7 +11,7 @@ A user's key is sealed the same way, with the epoch as the key version.
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from service.domain.model import UserId
-from service.ports.sealing import DigestUse, Purpose, SealBroken, SealContext, UserKey, WrappedKey
+from service.ports.sealing import DigestUse, EpochUnknown, Purpose, SealBroken, SealContext, UserKey, WrappedKey
 
 KEY_BYTES = 32
 MAX_PLAIN_BYTES = 10 * 1024 * 1024
@@ -34,29 +34,56 @@ _USER_KEY_VERSION = 1
 
 
 class KeyVault:
-    """Port Vault over AES-256-GCM. ``keks`` maps epoch to key-encryption key; the highest epoch wraps."""
+    """Port Vault over AES-256-GCM. ``keks`` maps epoch to key-encryption key; the highest epoch wraps.
 
-    def __init__(self, keks: Mapping[int, bytes]) -> None:
+    For an epoch that is not among them, ``look_again`` is asked. What it gives is for opening alone: other servers may
+    not have it yet.
+    """
+
+    def __init__(self, keks: Mapping[int, bytes], look_again: Callable[[], Mapping[int, bytes]] = dict) -> None:
         if not keks or any(len(kek) != KEY_BYTES for kek in keks.values()):
             raise ValueError("key-encryption keys are 32 bytes each, and one is needed")
         self._keks = dict(keks)
         self._newest = max(keks)
+        self._look_again = look_again
+
+    @property
+    def newest_epoch(self) -> int:
+        """See Vault."""
+        return self._newest
+
+    def knows(self, epoch: int) -> bool:
+        """See Vault."""
+        return epoch in self._keks
 
     def new_user_key(self, user_id: UserId) -> WrappedKey:
         """See Vault."""
-        context = SealContext(Purpose.USER_KEY, user_id)
-        return WrappedKey(_seal(self._keks[self._newest], self._newest, context, os.urandom(KEY_BYTES)))
+        return self._wrap(user_id, UserKey(os.urandom(KEY_BYTES)))
 
     def unwrap(self, user_id: UserId, wrapped: WrappedKey) -> UserKey:
         """See Vault."""
-        kek = self._keks.get(self.epoch_of(wrapped))
-        if kek is None:
-            raise SealBroken
+        kek = self._kek(self.epoch_of(wrapped))
         return UserKey(_open(kek, SealContext(Purpose.USER_KEY, user_id), wrapped.blob))
 
     def epoch_of(self, wrapped: WrappedKey) -> int:
         """See Vault."""
         return _key_version(wrapped.blob)
+
+    def rewrap(self, user_id: UserId, wrapped: WrappedKey) -> WrappedKey:
+        """See Vault."""
+        return self._wrap(user_id, self.unwrap(user_id, wrapped))
+
+    def _wrap(self, user_id: UserId, key: UserKey) -> WrappedKey:
+        context = SealContext(Purpose.USER_KEY, user_id)
+        return WrappedKey(_seal(self._keks[self._newest], self._newest, context, key.secret))
+
+    def _kek(self, epoch: int) -> bytes:
+        if epoch not in self._keks:
+            self._keks = {**self._look_again(), **self._keks}
+        try:
+            return self._keks[epoch]
+        except KeyError:
+            raise EpochUnknown from None
 
     def seal(self, key: UserKey, context: SealContext, plain: bytes) -> bytes:
         """See Vault."""

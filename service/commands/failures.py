@@ -15,6 +15,7 @@ from service.adapters.tokens import UnusableJwks
 from service.config import PREFIX
 from service.domain.errors import NoSigningKey, StorageUnavailable
 from service.rpc.server import CannotListen
+from service.usecases.keys import WrongKeks
 from service.wiring import PlaintextRefused
 
 _SENTENCES: dict[type[Exception], str] = {
@@ -25,7 +26,14 @@ _SENTENCES: dict[type[Exception], str] = {
     CannotListen: "ME_IMAGES_ADDRESS is taken by another process, or is not an address of this machine.",
     PlaintextRefused: "Without TLS the server listens on loopback only; ME_IMAGES_ALLOW_PLAINTEXT=true allows it.",
 }
-_OWN_WORDS = (EmbeddedStoreError, DataDirInUseError, UnusableKekFile, UnusableGenerators, UnusableSigningKey)
+_OWN_WORDS = (
+    EmbeddedStoreError,
+    DataDirInUseError,
+    UnusableKekFile,
+    WrongKeks,
+    UnusableGenerators,
+    UnusableSigningKey,
+)
 KNOWN: tuple[type[Exception], ...] = (*_SENTENCES, *_OWN_WORDS, ValidationError)
 
 

@@ -24,6 +24,8 @@ def held_port(host: str, port: int) -> Iterator[int]:
     except OSError:
         raise CannotListen from None
     with holding:
+        # Without it, connections that the server before us closed would keep the port for a minute more.
+        holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
             holding.bind((host, port))

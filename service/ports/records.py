@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.domain.ledger import LedgerKind
+from service.domain.ledger import LedgerHead, LedgerKind
 from service.domain.model import (
     Kind,
     MediaId,
@@ -129,6 +129,15 @@ class References:
 
     paused: bool = False
     records: tuple[ReferenceRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LockedReferences:
+    """What a release is judged by: all of it read under the person's lock."""
+
+    user: LockedUser
+    head: LedgerHead
+    references: References
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,19 +60,36 @@ class SealBroken(Exception):
     """A sealed thing did not open: altered, moved, or of another key. Nothing of it was handed out."""
 
 
+class EpochUnknown(SealBroken):
+    """A user's key is wrapped under an epoch whose key-encryption key is not at hand."""
+
+
 class Vault(Protocol):
     """Seals and opens; the one place that knows keys."""
+
+    @property
+    def newest_epoch(self) -> int:
+        """The epoch that wraps."""
+        ...
+
+    def knows(self, epoch: int) -> bool:
+        """Whether the key-encryption key of an epoch is at hand."""
+        ...
 
     def new_user_key(self, user_id: UserId) -> WrappedKey:
         """Return a fresh random key for a user, wrapped under the newest epoch."""
         ...
 
     def unwrap(self, user_id: UserId, wrapped: WrappedKey) -> UserKey:
-        """Return the user's key. Raises SealBroken for a foreign or altered blob, or an unknown epoch."""
+        """Return the user's key. Raises SealBroken for a foreign or altered blob, EpochUnknown."""
         ...
 
     def epoch_of(self, wrapped: WrappedKey) -> int:
         """Return the epoch that a key says it is wrapped under. Raises SealBroken for what is no wrapped key."""
+        ...
+
+    def rewrap(self, user_id: UserId, wrapped: WrappedKey) -> WrappedKey:
+        """Return the same key wrapped under the newest epoch. Raises SealBroken, EpochUnknown."""
         ...
 
     def seal(self, key: UserKey, context: SealContext, plain: bytes) -> bytes:

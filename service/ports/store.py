@@ -1,5 +1,6 @@
 """The database: reads of one statement, and transactions."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
@@ -17,6 +18,7 @@ from service.domain.model import (
 from service.domain.references import Selection
 from service.ports.administration import Backlog, HeldEntry, LedgerPosition
 from service.ports.events import EventBatch, EventPosition
+from service.ports.keys import HeldKey, KeyPosition, KeySwap
 from service.ports.records import (
     LedgerFilter,
     LedgerRecord,
@@ -133,12 +135,24 @@ class Store(Protocol):
         """Return erased users whose certificates were not put into the bucket yet, with the certificates."""
         ...
 
-    async def keys_by_epoch(self) -> dict[int, int]:
-        """Return how many users' keys each key-encryption key wraps, lowest epoch first."""
-        ...
-
     async def backlog(self, now: datetime, most: int) -> Backlog:
         """Return what waits for upkeep, counting up to ``most`` of each."""
+        ...
+
+    async def some_keys(self, limit: int) -> list[HeldKey]:
+        """Return up to ``limit`` users' keys of each epoch that is in use, in the order of the epochs."""
+        ...
+
+    async def keys_by_epoch(self) -> dict[int, int]:
+        """Return how many users' keys are wrapped under each epoch."""
+        ...
+
+    async def older_keys(self, epoch: int, after: KeyPosition | None, limit: int) -> list[HeldKey]:
+        """Return users' keys under epochs before this one, in order, those after a position."""
+        ...
+
+    async def swap_keys(self, swaps: Sequence[KeySwap]) -> int:
+        """Replace the keys that are still as they were, and whose user nobody is changing; return how many."""
         ...
 
     async def ping(self) -> None:

@@ -19,11 +19,11 @@ from service.domain.references import Selection
 from service.ports.administration import ErasableUser
 from service.ports.records import (
     LedgerRecord,
+    LockedReferences,
     LockedUser,
     MediaRecord,
     MeImageRecord,
     NewMeImageRecord,
-    References,
     RenditionRecord,
     RequestRecord,
 )
@@ -49,6 +49,15 @@ class Transaction(Protocol):
         self, user_id: UserId, me_image_id: MeImageId
     ) -> tuple[LockedUser, MeImageRecord | None] | None:
         """Lock a user who must exist already and return a me-image, deleted or not; None where there is none."""
+        ...
+
+    async def lock_references(
+        self, user_id: UserId, selection: Selection, rendition: Rendition
+    ) -> LockedReferences | None:
+        """Lock a user who must exist already and return what a selection names, and where the ledger stands.
+
+        None where there is no such user.
+        """
         ...
 
     async def request(self, user_id: UserId, request_id: RequestId) -> RequestRecord | None:
@@ -132,10 +141,6 @@ class Transaction(Protocol):
 
     async def switch_references(self, user_id: UserId, settings: AiSettings) -> None:
         """Store the user's settings."""
-        ...
-
-    async def references(self, user_id: UserId, selection: Selection, rendition: Rendition) -> References:
-        """Return the person's me-images that a selection names, as this transaction sees them."""
         ...
 
     async def ended_consents(

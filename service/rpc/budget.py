@@ -11,7 +11,10 @@ WAIT_SECONDS = 60.0
 
 
 class ByteBudget:
-    """Bytes that calls may hold together. First come, first served: a large transfer is never starved by small ones."""
+    """Bytes that calls may hold together. First come, first served: a large transfer is never starved by small ones.
+
+    What is larger than all there is gets all there is: it takes its turn alone.
+    """
 
     def __init__(self, total: int) -> None:
         self._total = self._free = total
@@ -19,10 +22,7 @@ class ByteBudget:
 
     @asynccontextmanager
     async def hold(self, size: int) -> AsyncIterator[None]:
-        """Hold ``size`` bytes while the block runs; what is more than all there are holds all.
-
-        Raises Overloaded when they do not become free in time.
-        """
+        """Hold ``size`` bytes while the block runs. Raises Overloaded when they do not become free in time."""
         size = min(size, self._total)
         await self._take(size)
         try:

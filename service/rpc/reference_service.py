@@ -1,6 +1,7 @@
 """ReferenceService: decode, call one use case, encode."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from meimage.v1 import reference_service_pb2 as pb
 from meimage.v1.reference_service_pb2_grpc import ReferenceServiceServicer
@@ -20,7 +21,7 @@ from service.rpc.releases import (
     validation_message,
 )
 from service.usecases.references import ReferenceQuery, list_references
-from service.usecases.release import open_image, release_references
+from service.usecases.release import opened_images, release_references
 from service.usecases.release_plan import Order, plan_release, validate_release
 from service.usecases.world import World
 
@@ -63,11 +64,12 @@ class References(ReferenceServiceServicer):
         async with self._transfers.hold(plan.size_bytes):
             released = await release_references(self._world, plan)
             yield pb.ReleaseReferencesResponse(release=release_message(released.release))
-            for index in range(len(released.sealed)):
-                content = await open_image(self._world, released, index)
-                yield pb.ReleaseReferencesResponse(image=image_message(released.release, index))
-                for start in range(0, len(content), limits.DOWNLOAD_CHUNK_BYTES):
-                    yield pb.ReleaseReferencesResponse(chunk=content[start : start + limits.DOWNLOAD_CHUNK_BYTES])
+            async with aclosing(opened_images(self._world, released)) as contents:
+                for index in range(len(released.release.pictures)):
+                    content = await anext(contents)
+                    yield pb.ReleaseReferencesResponse(image=image_message(released.release, index))
+                    for start in range(0, len(content), limits.DOWNLOAD_CHUNK_BYTES):
+                        yield pb.ReleaseReferencesResponse(chunk=content[start : start + limits.DOWNLOAD_CHUNK_BYTES])
             yield pb.ReleaseReferencesResponse(end=pb.ReleaseEnd())
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from service.domain.callers import Caller
 from service.domain.errors import EtagMismatch, MeImageNotFound
 from service.domain.events import Event, Fact
-from service.domain.ledger import Deed, LedgerEntry, LedgerKind, ReleaseFacts, next_entry
+from service.domain.ledger import Deed, LedgerEntry, LedgerHead, LedgerKind, ReleaseFacts, next_entry
 from service.domain.model import Etag, MeImage, MeImageId, RequestId, UserId
 from service.ports.outside import Ids
 from service.ports.records import LockedUser, MeImageRecord
@@ -49,12 +49,18 @@ class Mutation:
         if self.events:
             await self.tx.add_events(self.user_id, self.events)
 
-    async def enter(
-        self, kind: LedgerKind, me_image_id: MeImageId | None = None, release: ReleaseFacts | None = None
-    ) -> LedgerEntry:
+    async def enter(self, kind: LedgerKind, me_image_id: MeImageId | None = None) -> None:
         """Append to the user's ledger."""
-        deed = Deed(self.user_id, kind, self.at, self.caller, me_image_id, release)
-        entry = next_entry(await self.tx.ledger_head(self.user_id), deed)
+        head = await self.tx.ledger_head(self.user_id)
+        await self._append(head, Deed(self.user_id, kind, self.at, self.caller, me_image_id))
+
+    async def enter_release(self, head: LedgerHead, release: ReleaseFacts) -> LedgerEntry:
+        """Append a release to the user's ledger, whose newest entry was read under this lock."""
+        kind = LedgerKind.REFERENCES_RELEASED
+        return await self._append(head, Deed(self.user_id, kind, self.at, self.caller, None, release))
+
+    async def _append(self, head: LedgerHead, deed: Deed) -> LedgerEntry:
+        entry = next_entry(head, deed)
         await self.tx.add_entry(sealed_entry(self.seals, entry))
         return entry
 
@@ -100,7 +106,7 @@ async def mutation(world: World, caller: Caller, user_id: UserId) -> AsyncIterat
     """Begin a mutation of a user who may be new."""
     fresh_key = world.vault.new_user_key(user_id)
     async with world.store.transaction(user_id) as tx:
-        change = _begun(world, caller, tx, await tx.lock_user(user_id, fresh_key, world.clock.now()))
+        change = begun(world, caller, tx, await tx.lock_user(user_id, fresh_key, world.clock.now()))
         yield change
         await change.hand_over()
 
@@ -110,14 +116,17 @@ async def mutation_of_known(world: World, caller: Caller, user_id: UserId) -> As
     """Begin a mutation of a user who exists; None for one who does not."""
     async with world.store.transaction(user_id) as tx:
         user = await tx.lock_known_user(user_id)
-        change = None if user is None else _begun(world, caller, tx, user)
+        change = None if user is None else begun(world, caller, tx, user)
         yield change
         if change is not None:
             await change.hand_over()
 
 
-def _begun(world: World, caller: Caller, tx: Transaction, user: LockedUser) -> Mutation:
-    """The time is read under the lock, so that the times of a user's mutations follow their order."""
+def begun(world: World, caller: Caller, tx: Transaction, user: LockedUser) -> Mutation:
+    """Return the mutation of a user who is locked.
+
+    The time is read under the lock, so that the times of a user's mutations follow their order.
+    """
     seals = seals_of(world.vault, user.user_id, user.wrapped_key)
     return Mutation(tx, user, seals, str(caller), world.clock.now(), world.ids)
 
@@ -141,7 +150,7 @@ async def change_me_image(
         if locked is None:
             raise MeImageNotFound
         user, record = locked
-        change = _begun(world, target.caller, tx, user)
+        change = begun(world, target.caller, tx, user)
 
         async def checked() -> Answer:
             if record is None:

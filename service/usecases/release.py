@@ -7,6 +7,8 @@ alone and with that key, so that nothing withdrawn, deleted or erased before can
 
 import asyncio
 import hashlib
+from collections import deque
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 
 from service.domain.errors import (
@@ -17,12 +19,12 @@ from service.domain.errors import (
     ReferencesRefused,
     Refusal,
 )
-from service.domain.ledger import LedgerKind, ReleasedImage, ReleaseFacts
+from service.domain.ledger import LedgerHead, ReleasedImage, ReleaseFacts
 from service.domain.objects import object_key
 from service.ports.outside import ObjectMissing
 from service.ports.records import ReferenceRecord
 from service.ports.sealing import SealBroken
-from service.usecases.mutation import Mutation, mutation_of_known
+from service.usecases.mutation import Mutation, begun
 from service.usecases.release_plan import RELEASE, Order, Picture, Plan, Release, chosen, pictures_of, plan_release
 from service.usecases.renditions import ensure_rendition
 from service.usecases.sealed import UserSeals
@@ -34,11 +36,14 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """A release in the ledger, and its images, each still ``sealed``, with the key that was read for it."""
+    """A release in the ledger, and its images, each still ``sealed``, with the key that was read for it.
+
+    ``sealed`` gets emptier while the images are opened, so that no more than all of them is in memory.
+    """
 
     release: Release
     seals: UserSeals
-    sealed: tuple[bytes, ...]
+    sealed: deque[bytes]
 
 
 async def release_references(world: World, plan: Plan) -> Released:
@@ -54,28 +59,46 @@ async def release_references(world: World, plan: Plan) -> Released:
             pictures, sealed = await _fetched(world, plan)
         except (ObjectMissing, MeImageNotFound):
             # Removed for good a moment ago, as the next plan will say, or else a fault of ours.
+            if plan.earlier is not None:
+                await _enter(world, plan, ())  # says which consent has ended; of no pictures there is no release
             if attempt == ATTEMPTS - 1:
                 raise
         else:
             entered = await _enter(world, plan, pictures)
             if entered is not None:
-                return Released(*entered, sealed)
+                return Released(*entered, deque(sealed))
         plan = await plan_release(world, plan.order)
     raise Overloaded
 
 
-async def open_image(world: World, released: Released, index: int) -> bytes:
-    """Open one image of a release, whole. Raises SealBroken, too, when it is not what the ledger says."""
-    picture, sealed = released.release.pictures[index], released.sealed[index]
-    context = released.seals.object_context(picture.media_id, picture.variant)
+async def opened_images(world: World, released: Released) -> AsyncGenerator[bytes, None]:
+    """Open the images of a release in their order, each whole; while one is handed out, the next is opened.
+
+    Raises SealBroken, too, when one is not what the ledger says.
+    """
+    count = len(released.sealed)
+    opening = _opening(world, released, 0)
+    try:
+        for index in range(count):
+            content = await opening
+            if index + 1 < count:
+                opening = _opening(world, released, index + 1)
+            yield content
+    finally:
+        opening.cancel()  # a failure that nobody will fetch is then not reported either
+
+
+def _opening(world: World, released: Released, index: int) -> asyncio.Task[bytes]:
+    release, seals, sealed = released.release, released.seals, released.sealed.popleft()
+    context = seals.object_context(release.pictures[index].media_id, release.pictures[index].variant)
 
     def open_whole() -> bytes:
-        content = world.vault.open(released.seals.key, context, sealed)
-        if hashlib.sha256(content).hexdigest() != released.release.digests[index]:
+        content = world.vault.open(seals.key, context, sealed)
+        if hashlib.sha256(content).hexdigest() != release.digests[index]:
             raise SealBroken
         return content
 
-    return await asyncio.to_thread(open_whole)
+    return asyncio.create_task(asyncio.to_thread(open_whole))
 
 
 async def _fetched(world: World, plan: Plan) -> tuple[tuple[Picture, ...], tuple[bytes, ...]]:
@@ -97,17 +120,18 @@ async def _with_rendition(world: World, plan: Plan, record: ReferenceRecord) -> 
 async def _enter(world: World, plan: Plan, pictures: tuple[Picture, ...]) -> tuple[Release, UserSeals] | None:
     """Judge under the lock and enter the release; None when these are not the pictures that are asked for now."""
     order = plan.order
-    async with mutation_of_known(world, order.caller, order.user_id) as change:
-        if change is None:
+    async with world.store.transaction(order.user_id) as tx:
+        locked = await tx.lock_references(order.user_id, order.selection, plan.generator.rendition)
+        if locked is None:
             raise ReferencesRefused([Refusal("", ConsentNotGiven)])
+        change = begun(world, order.caller, tx, locked.user)
         earlier = await _made_before(change, order)
         if earlier is not None:
             return (earlier, change.seals) if earlier.pictures == pictures else None
-        found = await change.tx.references(order.user_id, order.selection, plan.generator.rendition)
-        records = chosen(order, plan.generator, found)
+        records = chosen(order, plan.generator, locked.references)
         if pictures_of(records) != pictures:
             return None
-        release = await _entered(change, order, records, pictures)
+        release = await _entered(change, order, locked.head, records, pictures)
         if order.request_id is not None:
             digest = RELEASE.digest(change.seals, order.content)
             kept = RELEASE.keep(change.seals, order.request_id, digest, release, change.at)
@@ -116,7 +140,11 @@ async def _enter(world: World, plan: Plan, pictures: tuple[Picture, ...]) -> tup
 
 
 async def _entered(
-    change: Mutation, order: Order, records: tuple[ReferenceRecord, ...], pictures: tuple[Picture, ...]
+    change: Mutation,
+    order: Order,
+    head: LedgerHead,
+    records: tuple[ReferenceRecord, ...],
+    pictures: tuple[Picture, ...],
 ) -> Release:
     digests = tuple(_digest(change, record) for record in records)
     images = tuple(
@@ -124,7 +152,7 @@ async def _entered(
         for picture, digest in zip(pictures, digests, strict=True)
     )
     facts = ReleaseFacts(change.ids.new_id(), order.generator, order.purpose, images)
-    entry = await change.enter(LedgerKind.REFERENCES_RELEASED, release=facts)
+    entry = await change.enter_release(head, facts)
     about = (facts.release_id, change.at, order.generator)
     return Release(*about, entry.sequence, entry.hash.hex(), pictures, digests)
 

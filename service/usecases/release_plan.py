@@ -33,10 +33,10 @@ class Order:
 
     @property
     def content(self) -> object:
-        """All that was asked for."""
+        """All that was asked for, and by whom: the ledger names the caller, so a retry must be that caller's own."""
         selection = self.selection
         by_kind = selection.by_kind and (sorted(selection.by_kind.kinds), selection.by_kind.most)
-        return (selection.me_image_ids, selection.slots, by_kind, self.generator, self.purpose)
+        return (str(self.caller), selection.me_image_ids, selection.slots, by_kind, self.generator, self.purpose)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +78,12 @@ class Plan:
 
     @property
     def size_bytes(self) -> int:
-        """How much of photos is in memory while this is carried out."""
+        """How much of photos is in memory while this is carried out: what is missing is made one after another."""
         if self.earlier is not None:
             return sum(picture.size_bytes for picture in self.earlier.pictures)
-        unmade = [record.media.size_bytes for record in self.records if record.rendition is None]
-        made = sum(record.rendition.size_bytes for record in self.records if record.rendition)
-        # Missing ones are made one after another: of their photos one is in memory at a time.
-        return made + len(unmade) * MAKING_BYTES + max(unmade, default=0)
+        made = (record.rendition.size_bytes for record in self.records if record.rendition)
+        photos = [record.media.size_bytes for record in self.records if not record.rendition]
+        return sum(made) + len(photos) * MAKING_BYTES + max(photos, default=0)
 
 
 RELEASE = Retryable("ReleaseReferences", TypeAdapter(Release))

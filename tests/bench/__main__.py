@@ -20,6 +20,7 @@ from tests.bench.helper import HelperEndedError
 from tests.bench.load import WrongAnswersError
 from tests.bench.memory import memory
 from tests.bench.pace import FULL, QUICK, Pace
+from tests.bench.release import release
 from tests.bench.rules import rules
 from tests.bench.scale import SMALL, scale
 from tests.bench.stage import Stage, staged
@@ -33,6 +34,7 @@ BENCHES: Mapping[str, Callable[[Stage, Pace], Awaitable[Report]]] = {
     "latency": latency,
     "upload": upload,
     "download": download,
+    "release": release,
     "memory": memory,
     "rules": rules,
     "watch": watch,

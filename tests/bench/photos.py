@@ -2,6 +2,8 @@
 
 import uuid
 
+import pyvips
+
 from tests.pictures import noise_jpeg
 
 _START = b"\xff\xd8"
@@ -13,6 +15,19 @@ NONCE_BYTES = 4 + 16
 def five_megabytes() -> bytes:
     """A JPEG of 12 megapixels and about 5 MB, sharp to the last pixel: what a phone makes."""
     return noise_jpeg(4000, 3000, 90)
+
+
+def soft_photo() -> bytes:
+    """A JPEG of 12 megapixels and about 4 MB as cameras make them: large shapes, texture and grain.
+
+    Shrunk, it has the size of a photo as a PNG, which pure noise has not.
+    """
+    shapes = [_noise(17, 13, 60, seed).resize(256, kernel="linear") for seed in range(3)]
+    texture = _noise(501, 376, 6, 3).resize(8, kernel="linear")
+    picture = shapes[0].bandjoin(shapes[1:]).crop(0, 0, 4000, 3000) + texture.crop(0, 0, 4000, 3000)
+    picture = picture + _noise(4000, 3000, 8, 4) + 128
+    data: bytes = picture.cast("uchar").copy(interpretation="srgb").jpegsave_buffer(Q=90, keep="none")
+    return data
 
 
 def ten_mebibytes() -> bytes:
@@ -44,6 +59,10 @@ def varied_start() -> bytes:
 def varied(photo: bytes) -> bytes:
     """Return the same picture in other bytes."""
     return varied_start() + photo[2:]
+
+
+def _noise(width: int, height: int, sigma: int, seed: int) -> pyvips.Image:
+    return pyvips.Image.gaussnoise(width, height, mean=0, sigma=sigma, seed=seed)
 
 
 def _comment(text: bytes) -> bytes:

@@ -25,11 +25,15 @@ USERS = ("user_id", "revision", "wrapped_key", "created_at")
 _PHOTO = ("content_digest", "content_type", "size_bytes", "width", "height")
 MEDIA = ("user_id", "media_id", "state", *_PHOTO, "sealed_facts", "created_at")
 _FACTS = ("kind", "ai_reference", "show_in_profile", "sealed_text")
+RENDITIONS = ("user_id", "media_id", "rendition", "variant", *_PHOTO[1:], "sealed_facts", "state", "made_at")
 ME_IMAGES = ("user_id", "me_image_id", "media_id", *_FACTS, "revision", "created_at", "updated_at")
 _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 _WHOLE = 1 << 128
 _SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC835
 """Odd, so that multiples modulo 2**128 never meet: ids all over the range, and never the same twice."""
+
+_HEADER = 9
+"""Bytes of a wrapped key that say its epoch, which must be one that the server knows."""
 
 _FOREIGN_KEYS = """
     SELECT conrelid::regclass::text AS owner, conname AS name, pg_get_constraintdef(oid) AS rule FROM pg_constraint
@@ -39,12 +43,16 @@ _FOREIGN_KEYS = """
 
 @dataclass(frozen=True)
 class Crowd:
-    """So many people with so many me-images each, and every ``called_every``-th of them real."""
+    """So many people with so many me-images each, and every ``called_every``-th of them real.
+
+    ``is_prepared``: the default reference of every media has a row as if it were made, though the bucket has nothing.
+    """
 
     name: str
     people: int
     me_images: int
     called_every: int = 1
+    is_prepared: bool = False
 
     def user_id(self, number: int) -> UserId:
         """Return a person's id."""
@@ -76,7 +84,8 @@ class _Rows:
         self._keys = {user_id: vault.new_user_key(user_id) for user_id in called}
         self._seals = {user_id: seals_of(vault, user_id, key) for user_id, key in self._keys.items()}
         some = self._seals[called[0]]
-        self._key = WrappedKey(os.urandom(len(self._keys[called[0]].blob)))
+        blob = self._keys[called[0]].blob
+        self._key = WrappedKey(blob[:_HEADER] + os.urandom(len(blob) - _HEADER))
         self._facts = os.urandom(len(_facts(some, crowd.media_id(0, 0))))
         self._text = os.urandom(len(_text(some, crowd.me_image_id(0, 0))))
 
@@ -91,6 +100,11 @@ class _Rows:
             facts = _facts(seals, media_id) if seals else self._facts
             content = (media_id.bytes * 2, "image/jpeg", 100_000, 640, 480)
             yield user_id, media_id, "ready", *content, facts, at
+
+    def renditions(self) -> Iterator[tuple[object, ...]]:
+        for number, place, user_id, at in self._places() if self._crowd.is_prepared else ():
+            media_id, content = self._crowd.media_id(number, place), ("image/png", 1_000_000, 640, 480)
+            yield user_id, media_id, "png-1024", f"png-1024/{media_id}", *content, self._facts, "ready", at
 
     def me_images(self) -> Iterator[tuple[object, ...]]:
         for number, place, user_id, at in self._places():
@@ -116,6 +130,7 @@ async def seed(url: str, kek_file: Path, crowd: Crowd) -> None:
             await connection.execute(f'ALTER TABLE {key["owner"]} DROP CONSTRAINT "{key["name"]}"')
         await connection.copy_records_to_table("users", records=rows.users(), columns=USERS, timeout=1800)
         await connection.copy_records_to_table("media", records=rows.media(), columns=MEDIA, timeout=1800)
+        await connection.copy_records_to_table("renditions", records=rows.renditions(), columns=RENDITIONS)
         await connection.copy_records_to_table("me_images", records=rows.me_images(), columns=ME_IMAGES, timeout=1800)
         for key in keys:
             await connection.execute(f'ALTER TABLE {key["owner"]} ADD CONSTRAINT "{key["name"]}" {key["rule"]}')

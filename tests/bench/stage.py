@@ -67,7 +67,7 @@ class Stage:
 
     def backend(self) -> str:
         """Return the token of a service that may do everything for everybody."""
-        scopes = ("me_images.read", "me_images.write", "me_images.watch", "me_images.on_behalf")
+        scopes = ("me_images.read", "me_images.write", "me_images.watch", "me_images.release", "me_images.on_behalf")
         return self.issuer.service(*scopes, exp=int(time.time()) + TOKEN_SECONDS)
 
     def ceiling_settings(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ from service.domain.erasure import ERASURES, erasure_key
 from service.domain.errors import StorageUnavailable, UserErased
 from service.domain.model import MeImageId, Rendition, UserId
 from service.domain.references import Selection
+from service.ports.keys import KeySwap
 from service.usecases.erase import erase_user
 from service.usecases.receive import Photo, UploadHeader
 from service.usecases.release import release_references
@@ -91,6 +92,18 @@ async def test_a_rendition_that_is_being_made_leaves_nothing_behind(
     await swept(served, timedelta(hours=2))
     assert await stored.rows(alice.user_id) == {"users": 1, "events": 1}
     assert not keys & stored.keys()
+
+
+async def test_rewrapping_brings_no_key_back(alice: Person, mine: pb.MeImage, served: Served, stored: Stored) -> None:
+    """Whatever rewrap-keys had in hand when the user was erased."""
+    world, user_id = served.built.world, UserId(alice.user_id)
+    held = await world.store.user_key(user_id)
+    assert held is not None
+    await erase_user(world, UPKEEP, user_id)
+    assert await world.store.swap_keys([KeySwap(user_id, held, held)]) == 0
+    assert user_id not in {key.user_id for key in await world.store.older_keys(2**32, None, 10_000)}
+    kept = "SELECT wrapped_key, key_epoch FROM users WHERE user_id = $1"
+    assert tuple(await stored.database.fetchrow(kept, mine.user_id) or ()) == (None, None)
 
 
 async def test_a_bucket_that_is_away_holds_up_the_certificate_alone(

@@ -109,11 +109,15 @@ async def test_the_database_goes_away_between_the_objects_and_the_row(
 async def test_upkeep_overtakes_an_upload_that_takes_too_long(
     alice: Person, served: Served, stored: Stored, header: UploadHeader
 ) -> None:
-    async def sweep(_: str) -> None:
+    late: list[str] = []
+
+    async def sweep(key: str) -> None:
+        late.append(key)
         await swept(served, after=timedelta(hours=2))
 
     with pytest.raises(StorageUnavailable):
         await store_upload(breaking(served, before_put=sweep), Upload(UPKEEP, header, PHOTO))
+    await served.built.objects.remove(late)  # put hours late: nothing but this test would remove them
     assert await stored.media_states(alice.user_id) == []
     answer = await alice.upload(CONTENT, face("label"), request_id=str(header.request_id))
     assert (await alice.download(answer.me_image.me_image_id))[1] == CONTENT

@@ -1,10 +1,8 @@
 """From an empty database to the newest schema: once, whoever else does it; never past what this server knows."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -17,18 +15,17 @@ from service.config import Settings
 from service.domain.errors import StorageUnavailable
 from service.wiring import open_world
 from tests.dev_process import ended, service
+from tests.own_database import empty_database
 from tests.serve_process import variables
 
 Columns = set[tuple[str, str, str, str]]
 
 
 @pytest.fixture
-async def url(settings: Settings, database: "asyncpg.Connection[asyncpg.Record]") -> AsyncIterator[str]:
+async def url(settings: Settings) -> AsyncIterator[str]:
     """The URL of an empty database of the test's own."""
-    name = f"empty_{uuid.uuid4().hex}"
-    await database.execute(f"CREATE DATABASE {name}")
-    yield urlunsplit(urlsplit(settings.database_url.get_secret_value())._replace(path=f"/{name}"))
-    await database.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    async with empty_database(settings) as url:
+        yield url
 
 
 async def versions(url: str) -> list[int]:

@@ -16,9 +16,10 @@ from service.domain.limits import MAX_PHOTO_BYTES
 from service.domain.model import THUMBNAIL, MediaType
 from service.ports.outside import RenderedMedia
 from tests import pictures as photos
+from tests.pictures import Colour
+from tests.renditions import distance, quadrants
 
 AVIF, HEIC, JPEG, PNG, WEBP = MediaType.AVIF, MediaType.HEIC, MediaType.JPEG, MediaType.PNG, MediaType.WEBP
-Colour = tuple[int, int, int]
 GREYS = tuple((grey, grey, grey) for grey in photos.marker(2, 2).convert("L").tobytes())
 WHITE = (255, 255, 255)
 RIGHT_HALF = (WHITE, photos.GREEN, WHITE, photos.YELLOW)
@@ -40,17 +41,7 @@ def shown(data: bytes) -> tuple[Colour, ...]:
     """The colours in the middle of the four quadrants."""
     with Image.open(io.BytesIO(data)) as image:
         assert image.mode == "RGB"
-        pixels = image.load()
-        assert pixels is not None
-        spots = [(image.width * x // 4, image.height * y // 4) for y in (1, 3) for x in (1, 3)]
-        found = [pixels[spot] for spot in spots]
-    return tuple((colour[0], colour[1], colour[2]) for colour in found if isinstance(colour, tuple))
-
-
-def distance(found: Iterable[Colour], expected: Iterable[Colour]) -> int:
-    """The largest difference of any band, 0 to 255."""
-    pairs = zip(found, expected, strict=True)
-    return max(abs(one - other) for pair in pairs for one, other in zip(*pair, strict=True))
+        return quadrants(image)
 
 
 def riff_chunks(data: bytes) -> list[bytes]:

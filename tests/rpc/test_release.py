@@ -11,9 +11,10 @@ from meimage.v1 import reference_service_pb2 as rpc
 from PIL import Image
 
 from service.domain.model import MediaId, Rendition, UserId
+from service.rpc import budget
 from tests import pictures, rules
 from tests.chain import first_break
-from tests.conftest import Served
+from tests.conftest import Serve, Served
 from tests.people import Person, face, refused
 from tests.releases import GENERATOR, Studio, opted_in, studio, whole
 from tests.stored import Stored
@@ -160,6 +161,30 @@ async def test_a_retry_after_the_consent_had_ended_is_refused_even_if_it_was_giv
     assert len(await releases(alice)) == 1
     request.request_id = str(uuid.uuid4())
     assert len((await whole(wardrobe.messages(request))).images) == 1
+
+
+async def test_a_retry_by_another_caller_is_another_request(
+    served: Served, issuer: Issuer, alice: Person, photo: pb.MeImage, wardrobe: Studio, request_id: str
+) -> None:
+    """The ledger says who got the bytes, and it would say the wrong one."""
+    await wardrobe.release(alice, photo.me_image_id, request_id=request_id)
+    other = studio(served, issuer, name="glasses")
+    request = rpc.ReleaseReferencesRequest(
+        user_id=alice.user_id, me_image_ids=[photo.me_image_id], request_id=request_id
+    )
+    told = await refused(other.messages(request))
+    assert (told.code, told.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED")
+    assert [entry.caller for entry in await releases(alice)] == ["service:wardrobe"]
+
+
+async def test_more_than_all_transfers_may_hold_is_released_all_the_same(
+    serve: Serve, issuer: Issuer, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "WAIT_SECONDS", 0.5)
+    made = [(await alice.upload(pictures.jpeg(20 + n, 20), opted_in())).me_image.me_image_id for n in range(4)]
+    request = rpc.ReleaseReferencesRequest(user_id=alice.user_id, me_image_ids=made, generator="bytedance/seedream-4.5")
+    async with serve(transfer_mib=10) as narrow:
+        assert len((await whole(studio(narrow, issuer).messages(request))).images) == 4
 
 
 async def test_validation_tells_all_and_does_nothing(alice: Person, photo: pb.MeImage, wardrobe: Studio) -> None:

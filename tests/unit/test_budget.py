@@ -50,18 +50,6 @@ async def is_free(bytes_: ByteBudget, size: int) -> bool:
             return True
 
 
-async def test_more_than_there_is_takes_all_and_is_not_stuck() -> None:
-    bytes_ = ByteBudget(10)
-    huge = Hold(bytes_, 11)
-    await turns()
-    small = Hold(bytes_, 1)
-    await turns()
-    assert begun(huge, small) == [True, False]
-    await huge.end()
-    await small.end()
-    assert await is_free(bytes_, 10)
-
-
 async def test_as_much_as_there_is_and_no_more() -> None:
     bytes_ = ByteBudget(10)
     first, second, third = Hold(bytes_, 6), Hold(bytes_, 4), Hold(bytes_, 1)
@@ -139,6 +127,21 @@ async def test_waiting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Overloaded):
         await Hold(bytes_, 1).task
     await first.end()
+    assert await is_free(bytes_, 10)
+
+
+async def test_what_is_larger_than_all_takes_its_turn_alone() -> None:
+    bytes_ = ByteBudget(10)
+    first, large, last = Hold(bytes_, 4), Hold(bytes_, 25), Hold(bytes_, 1)
+    await turns()
+    assert begun(first, large, last) == [True, False, False]
+    await first.end()
+    await turns()
+    assert begun(large, last) == [True, False]
+    await large.end()
+    await turns()
+    assert begun(last) == [True]
+    await last.end()
     assert await is_free(bytes_, 10)
 
 

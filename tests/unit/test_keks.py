@@ -5,8 +5,9 @@ import stat
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from service.adapters.keks import UnusableKekFile, read_keks, write_first_kek
+from service.adapters.keks import REREAD_SECONDS, ReadAgain, UnusableKekFile, read_keks, write_first_kek
 
 KEK = base64.b64encode(bytes(range(32))).decode()
 
@@ -75,3 +76,28 @@ def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         write_first_kek(tmp_path / "kek")
     assert read_keks(tmp_path / "kek") == before
+
+
+def test_the_file_is_read_again_once_a_second_and_no_more_often(tmp_path: Path) -> None:
+    path, now = written(tmp_path, f"1 {KEK}\n"), 100.0
+    again = ReadAgain(path, lambda: now)
+    assert list(again()) == [1]
+    path.write_text(f"1 {KEK}\n2 {KEK}\n")
+    now += REREAD_SECONDS / 2
+    assert again() == {}
+    now += REREAD_SECONDS
+    assert list(again()) == [1, 2]
+
+
+def test_a_file_that_has_become_unusable_gives_nothing_and_shows_nothing(tmp_path: Path) -> None:
+    path, now = written(tmp_path, f"1 {KEK}\n2 {KEK[:-4]}\n"), 100.0
+    again = ReadAgain(path, lambda: now)
+    with capture_logs() as logs:
+        assert again() == {}
+    assert [entry["event"] for entry in logs] == ["KEK file unusable"]
+    assert KEK[1:20] not in str(logs)
+    path.write_text(f"1 {KEK}\n")
+    now += REREAD_SECONDS
+    with capture_logs() as logs:
+        assert list(again()) == [1]
+    assert [(entry["event"], entry["epochs"]) for entry in logs] == [("KEK file read again", [1])]

@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias, TypeVar
 import asyncpg
 
 from service.adapters.postgres.away import AWAY, away_is_unavailable, raise_unavailable
-from service.domain.errors import Overloaded
+from service.domain.errors import Overloaded, StorageUnavailable
 from service.domain.model import UserId
 
 Row: TypeAlias = asyncpg.Record
@@ -76,6 +76,8 @@ class Database:
                 server_settings={
                     "application_name": "me-images",
                     "role": APPLICATION_ROLE,
+                    # What is acknowledged, and what left because the ledger says so, survives a crash of PostgreSQL.
+                    "synchronous_commit": "on",
                     "statement_timeout": milliseconds,
                     "lock_timeout": milliseconds,
                     "idle_in_transaction_session_timeout": milliseconds,
@@ -116,7 +118,9 @@ class Database:
                 except BaseException:
                     await connection.execute("ROLLBACK")
                     raise
-                await connection.execute("COMMIT")
+                # PostgreSQL ends an aborted transaction without an error, and says ROLLBACK.
+                if await connection.execute("COMMIT") != "COMMIT":
+                    raise StorageUnavailable
 
     @asynccontextmanager
     async def connection(self) -> "AsyncIterator[Connection]":

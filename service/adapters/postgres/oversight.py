@@ -14,12 +14,6 @@ _HELD = f"""
 """
 _OF_USER = as_user(f"{_HELD} WHERE l.user_id = me.user_id AND sequence > $2 ORDER BY sequence LIMIT $3")
 _OF_ALL = f"{_HELD} WHERE (l.user_id, sequence) > ($1, $2) ORDER BY l.user_id, sequence LIMIT $3"
-# The epoch stands in the key's header, behind its magic and version: four bytes, big-endian.
-_KEYS_BY_EPOCH = """
-    SELECT get_byte(wrapped_key, 5)::bigint * 16777216 + get_byte(wrapped_key, 6) * 65536
-           + get_byte(wrapped_key, 7) * 256 + get_byte(wrapped_key, 8) AS key_epoch, count(*) AS keys
-    FROM users WHERE wrapped_key IS NOT NULL GROUP BY key_epoch ORDER BY key_epoch
-"""
 _BACKLOG = """
     SELECT (SELECT max(version) FROM schema_migrations) AS schema_version,
            (SELECT count(*) FROM (SELECT FROM media WHERE state = 'condemned' LIMIT $2) AS it) AS condemned_media,
@@ -61,12 +55,6 @@ class Oversight:
         async with self._database.everybody() as connection:
             rows = await connection.fetch(_TO_FILE, limit)
         return [(row["user_id"], row["certificate"]) for row in rows]
-
-    async def keys_by_epoch(self) -> dict[int, int]:
-        """See Store."""
-        async with self._database.everybody() as connection:
-            rows = await connection.fetch(_KEYS_BY_EPOCH)
-        return {row["key_epoch"]: row["keys"] for row in rows}
 
     async def backlog(self, now: datetime, most: int) -> Backlog:
         """See Store."""

@@ -1,0 +1,81 @@
+package meimage
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+const (
+	attempts                 = 4
+	firstDelay, longestDelay = 200 * time.Millisecond, 5 * time.Second
+)
+
+// pace says how long to wait before calls are repeated; tests have one that does not wait.
+type pace struct {
+	sleep  func(ctx context.Context, long time.Duration) error
+	chance func() float64
+}
+
+func realPace() pace {
+	return pace{sleep: sleep, chance: rand.Float64}
+}
+
+func sleep(ctx context.Context, long time.Duration) error {
+	timer := time.NewTimer(long)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// retry calls once until it succeeds, fails otherwise, or has had all its attempts. Where the context ends while it waits
+// the last failure is the answer, which says more than a deadline.
+func (p pace) retry(ctx context.Context, again func(error) bool, once func() error) error {
+	for failures := 0; ; {
+		err := once()
+		if err == nil || !again(err) {
+			return err
+		}
+		if failures++; failures == attempts {
+			return err
+		}
+		if p.sleep(ctx, p.delay(failures)) != nil {
+			return err
+		}
+	}
+}
+
+// delay is how long to wait after so many failures in a row: doubling, at most 5 s. Chance takes up to a half away, so that
+// clients that failed together do not come back together.
+func (p pace) delay(failures int) time.Duration {
+	long := longestDelay
+	if doublings := failures - 1; doublings < 5 {
+		long = min(firstDelay<<doublings, longestDelay)
+	}
+	return time.Duration(float64(long) * (1 + p.chance()) / 2)
+}
+
+func isUnavailable(err error) bool {
+	var refused *Error
+	return errors.As(err, &refused) && refused.Code == codes.Unavailable
+}
+
+// isLost tells a connection that broke, or a server that is away, from an answer. A stream that was reset on the way is INTERNAL
+// or UNKNOWN to gRPC; what our server says with these codes has a reason.
+func isLost(err error) bool {
+	var refused *Error
+	if !errors.As(err, &refused) {
+		return false
+	}
+	if refused.Code == codes.Unavailable {
+		return true
+	}
+	return refused.Reason == "" && (refused.Code == codes.Internal || refused.Code == codes.Unknown)
+}

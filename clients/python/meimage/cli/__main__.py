@@ -1,0 +1,5 @@
+"""`python -m meimage.cli`."""
+
+from meimage.cli import main
+
+main()

@@ -1,0 +1,42 @@
+"""How often a call is made again, and how long to wait before."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from meimage.errors import MeImageError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Retries:
+    """At most ``attempts`` calls, with pauses that double from ``first_seconds`` to ``longest_seconds``.
+
+    Of each pause chance takes away up to a half, so that clients that failed together do not come back together.
+    """
+
+    attempts: int = 4
+    first_seconds: float = 0.2
+    longest_seconds: float = 5.0
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    chance: Callable[[], float] = random.random
+
+    async def pause(self, failures: int) -> None:
+        """Wait after so many failures in a row, the first being 1."""
+        # Past 30 doublings every pause is the longest one, and no number too large.
+        seconds = min(self.longest_seconds, self.first_seconds * 2 ** min(failures - 1, 30))
+        await self.sleep(seconds * (1 + self.chance()) / 2)
+
+    async def run(self, call: Callable[[], Awaitable[T]], again: Callable[[MeImageError], bool]) -> T:
+        """Make a call, and make it again after errors for which ``again`` says so. Raises the last one."""
+        for failures in range(1, self.attempts):
+            try:
+                return await call()
+            except MeImageError as error:
+                if not again(error):
+                    raise
+            await self.pause(failures)
+        return await call()
