@@ -8,12 +8,20 @@ from service.domain.model import UserId
 from service.ports.administration import Backlog, HeldEntry, LedgerPosition
 from service.ports.sealing import WrappedKey
 
-_HELD = f"""
-    SELECT l.user_id, {LEDGER_COLUMNS}, CASE WHEN sealed_release IS NOT NULL THEN u.wrapped_key END AS wrapped_key
-    FROM ledger l JOIN users u USING (user_id)
+_PAGE = f"""
+    SELECT l.user_id, {LEDGER_COLUMNS} FROM ledger l WHERE {{}} ORDER BY l.user_id, sequence LIMIT $3
 """
-_OF_USER = as_user(f"{_HELD} WHERE l.user_id = me.user_id AND sequence > $2 ORDER BY sequence LIMIT $3")
-_OF_ALL = f"{_HELD} WHERE (l.user_id, sequence) > ($1, $2) ORDER BY l.user_id, sequence LIMIT $3"
+_WITH_KEYS = """
+    SELECT page.*, CASE WHEN page.sealed_release IS NOT NULL THEN (
+        SELECT u.wrapped_key FROM users u WHERE u.user_id = page.user_id
+    ) END AS wrapped_key
+    FROM ({}) AS page ORDER BY page.user_id, page.sequence
+"""
+_OF_USER = as_user(_WITH_KEYS.format(_PAGE.format("l.user_id = me.user_id AND sequence > $2")))
+_OF_ALL = _WITH_KEYS.format(_PAGE.format("(l.user_id, sequence) > ($1, $2)"))
+# The planner takes row-level security for a filter that lets few rows through, and would rather sort the whole table
+# for each page than walk along its key: measured on 600,000 entries, 186 ms a page instead of 1.
+_ALONG_THE_KEY = "SET LOCAL enable_sort = off"
 _BACKLOG = """
     SELECT (SELECT max(version) FROM schema_migrations) AS schema_version,
            (SELECT count(*) FROM (SELECT FROM media WHERE state = 'condemned' LIMIT $2) AS it) AS condemned_media,
@@ -47,6 +55,7 @@ class Oversight:
             rows = await self._database.fetch(_OF_USER, user_id, after.sequence, limit)
         else:
             async with self._database.everybody() as connection:
+                await connection.execute(_ALONG_THE_KEY)
                 rows = await connection.fetch(_OF_ALL, after.user_id, after.sequence, limit)
         return [_held(row) for row in rows]
 
