@@ -4,7 +4,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(LOCKFLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-go generate bench lock setup clean clean-data
+.PHONY: help run test prove check check-go generate bench lock setup clean clean-data
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -14,6 +14,9 @@ run: setup ## start the service with its own PostgreSQL and S3 store; data in .d
 
 test: setup ## run the tests, or some of them: make test ARGS='tests/unit -k upload'
 	@$(BIN)/python -m pytest $(ARGS)
+
+prove: setup ## the proofs that take minutes, whole: 10,000 rounds of consent against release, 100,000 keys
+	@$(BIN)/python -m pytest --whole tests/faults/test_release_race.py tests/integration/test_rewrap_keys.py
 
 check: setup ## lint, types, import rules, contract, generated code, locks
 	$(BIN)/ruff check .

@@ -32,8 +32,8 @@ def main() -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> Coroutine[None, None, int]:
-    overrides = {} if arguments.workers is None else {"workers": arguments.workers}
-    return serve.serve(Settings(**overrides))
+    given = {"workers": arguments.workers, "allow_plaintext": arguments.allow_plaintext}
+    return serve.serve(Settings(**{name: value for name, value in given.items() if value is not None}))
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], Coroutine[None, None, int]]] = {
@@ -44,7 +44,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Coroutine[None, None, int]]]
     "replay-erasures": lambda _: replay_erasures.replay_erasures(Settings()),
     "new-kek": lambda arguments: new_kek.new_kek(arguments.file or os.environ.get("ME_IMAGES_KEK_FILE")),
     "rewrap-keys": lambda _: rewrap_keys.rewrap_keys(Settings()),
-    "health": lambda _: health.health(os.environ.get("ME_IMAGES_ADDRESS", DEFAULT_ADDRESS)),
+    "health": lambda _: health.health(os.environ.get("ME_IMAGES_ADDRESS", DEFAULT_ADDRESS), os.environ),
 }
 
 
@@ -53,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serving = commands.add_parser("serve", help="answer calls; settings are ME_IMAGES_* variables, see the README")
     serving.add_argument("--workers", type=int, help="server processes that share the port")
+    serving.add_argument(
+        "--allow-plaintext", action="store_true", default=None, help="listen without TLS beyond this machine, too"
+    )
     commands.add_parser("dev", help="run everything on this machine, with Postgres, S3 and tokens to try it with")
     commands.add_parser("migrate", help="bring the database to the newest schema and make the bucket")
     commands.add_parser("replay-erasures", help="after a database was restored, erase again who was erased since")

@@ -3,8 +3,9 @@
 import ipaddress
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, PositiveInt, SecretStr, field_validator
+from pydantic import Field, PositiveInt, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "ME_IMAGES_"
@@ -20,6 +21,15 @@ class Settings(BaseSettings):
 
     address: str = Field("127.0.0.1:50051", description="Where to listen, host:port. Port 0 takes a free one.")
     allow_plaintext: bool = Field(default=False, description="Listen without TLS on an address that is not loopback.")
+    tls_cert_file: Path | None = Field(None, description="The server's certificate chain, PEM, its own first.")
+    tls_key_file: Path | None = Field(
+        None, validate_default=True, description="The private key of that certificate, PEM, RSA or EC."
+    )
+    tls_client_ca_file: Path | None = Field(None, description="CAs of callers' certificates, PEM; makes mTLS.")
+    mtls_address: str | None = Field(None, description="Where certificates are asked for; unset: at the one address.")
+    require_client_certificate: bool = Field(
+        default=False, description="Releases and administration need a client certificate beside the token."
+    )
     workers: PositiveInt = Field(1, description="Server processes that share the port.")
     reflection: bool = Field(default=False, description="Answer server reflection, which needs no token.")
 
@@ -42,7 +52,11 @@ class Settings(BaseSettings):
         None, description="Ed25519 private key (PEM) that certifies erasures; unset: nobody can be erased."
     )
 
-    jwks_file: Path = Field(description="Public keys of the token issuer, a JWKS.")
+    jwks_url: str | None = Field(None, description="Where the token issuer tells its public keys, a JWKS; https.")
+    jwks_file: Path | None = Field(
+        None, validate_default=True, description="Those keys in a file; either this or the address is required."
+    )
+    jwks_ca_file: Path | None = Field(None, description="CAs that vouch for that address; unset: the usual ones.")
     token_issuer: str = Field(description="The `iss` that tokens must have.")
     token_audience: str = Field("me-images", description="The `aud` that tokens must have.")
 
@@ -63,12 +77,57 @@ class Settings(BaseSettings):
     purge_days: Span = Field(30, description="When a deleted me-image is removed for good.")
     event_days: Span = Field(30, description="How long events are kept for watchers who were away.")
 
-    @field_validator("address")
+    @field_validator("address", "mtls_address")
     @classmethod
-    def _is_host_and_port(cls, value: str) -> str:
-        host, _, port = value.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65535:
-            raise ValueError("host:port is needed")
+    def _is_host_and_port(cls, value: str | None) -> str | None:
+        if value is not None:
+            host, _, port = value.rpartition(":")
+            if not host or not port.isdecimal() or int(port) > 65535:
+                raise ValueError("host:port is needed")
+        return value
+
+    @field_validator("tls_key_file")
+    @classmethod
+    def _is_half_of_a_pair(cls, value: Path | None, others: ValidationInfo) -> Path | None:
+        if (value is None) is not (others.data.get("tls_cert_file") is None):
+            raise ValueError("it and ME_IMAGES_TLS_CERT_FILE are set together")
+        return value
+
+    @field_validator("tls_client_ca_file")
+    @classmethod
+    def _has_a_certificate(cls, value: Path | None, others: ValidationInfo) -> Path | None:
+        if value is not None and others.data.get("tls_cert_file") is None:
+            raise ValueError("it needs ME_IMAGES_TLS_CERT_FILE")
+        return value
+
+    @field_validator("mtls_address", "require_client_certificate")
+    @classmethod
+    def _has_client_cas(cls, value: str | bool | None, others: ValidationInfo) -> str | bool | None:
+        if value and others.data.get("tls_client_ca_file") is None:
+            raise ValueError("it needs ME_IMAGES_TLS_CLIENT_CA_FILE")
+        return value
+
+    @field_validator("jwks_url")
+    @classmethod
+    def _is_safe_address(cls, value: str | None) -> str | None:
+        """Plain http is for this machine alone: whoever changes the keys on their way makes tokens."""
+        if value is not None:
+            try:
+                url = urlsplit(value)
+                is_whole = bool(url.hostname) and url.port != 0
+            except ValueError:  # its text holds what was set
+                raise ValueError("https://host/path is needed") from None
+            if not is_whole or url.username is not None or url.fragment:
+                raise ValueError("https://host/path is needed")
+            if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.hostname or "")):
+                raise ValueError("https is needed, or http on loopback")
+        return value
+
+    @field_validator("jwks_file")
+    @classmethod
+    def _is_the_one_source(cls, value: Path | None, others: ValidationInfo) -> Path | None:
+        if "jwks_url" in others.data and (value is None) is (others.data["jwks_url"] is None):
+            raise ValueError("either it or ME_IMAGES_JWKS_URL is needed")
         return value
 
     @property
@@ -84,10 +143,14 @@ class Settings(BaseSettings):
     @property
     def is_loopback(self) -> bool:
         """Whether nobody but this machine can reach ``address``."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return _is_loopback(self.host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def settings_table() -> str:

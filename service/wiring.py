@@ -6,10 +6,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from service.adapters.certificates import read_notary
+from service.adapters.certificates import X509Reader
 from service.adapters.chores import BackgroundChores
 from service.adapters.generators import read_generators
+from service.adapters.issuer_keys import IssuerKeys
+from service.adapters.jwks import FileKeys, KeySource, UnusableJwks
+from service.adapters.jwks_url import UrlKeys
 from service.adapters.keks import ReadAgain, read_keks
+from service.adapters.notary import read_notary
 from service.adapters.objects import BucketAddress, S3Objects
 from service.adapters.pictures import PicturePool
 from service.adapters.pictures_process import DecoderLimits
@@ -18,10 +22,11 @@ from service.adapters.postgres.database import Database
 from service.adapters.postgres.migrate import require_known_schema
 from service.adapters.postgres.store import PostgresStore
 from service.adapters.system import RandomIds, SystemClock, installed_version
-from service.adapters.tokens import JwtVerifier, Trust, read_jwks
+from service.adapters.tls_files import TlsFiles, WatchedTls
+from service.adapters.tokens import JwtVerifier, Trust
 from service.adapters.vault import KeyVault
 from service.config import Settings
-from service.rpc.admission import Pace
+from service.rpc.admission import Pace, Proof
 from service.rpc.health import Pingable
 from service.rpc.server import Door, Running, serving
 from service.usecases.keys import require_keks
@@ -99,12 +104,15 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
 
 @asynccontextmanager
 async def open_server(settings: Settings, built: Built, *, share_port: bool = False) -> AsyncIterator[Running]:
-    """Answer calls while the block runs. Raises PlaintextRefused, CannotListen, UnusableJwks."""
-    if not (settings.is_loopback or settings.allow_plaintext):
+    """Answer calls while the block runs. Raises PlaintextRefused, CannotListen, UnusableJwks, UnusableTlsFiles."""
+    clock = SystemClock()
+    tls = None if (files := tls_files(settings)) is None else WatchedTls(files, clock)
+    if not (tls or settings.is_loopback or settings.allow_plaintext):
         raise PlaintextRefused
-    trust = Trust(settings.token_issuer, settings.token_audience, read_jwks(settings.jwks_file))
     door = Door(
         address=settings.address,
+        mtls_address=settings.mtls_address,
+        tls=tls,
         pace=Pace(
             message=settings.body_timeout_seconds,
             call=settings.call_timeout_seconds,
@@ -115,10 +123,28 @@ async def open_server(settings: Settings, built: Built, *, share_port: bool = Fa
         share_port=share_port,
         version=installed_version(),
     )
-    tokens = JwtVerifier(trust, SystemClock())
-    needs: dict[str, Pingable] = {"database": built.store, "object store": built.objects}
-    async with serving(door, built.world, tokens, needs, time.monotonic) as running:
-        yield running
+    verifier = JwtVerifier(Trust(settings.token_issuer, settings.token_audience, {}), clock)
+    async with IssuerKeys.followed(verifier, key_source(settings), time.monotonic) as tokens:
+        proof = Proof(tokens, X509Reader(), settings.require_client_certificate)
+        needs: dict[str, Pingable] = {"database": built.store, "object store": built.objects, "token keys": tokens}
+        async with serving(door, built.world, proof, needs, time.monotonic) as running:
+            yield running
+
+
+def tls_files(settings: Settings) -> TlsFiles | None:
+    """Return where the certificates are; None where the server speaks plaintext."""
+    if settings.tls_cert_file is None or settings.tls_key_file is None:
+        return None
+    return TlsFiles(settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
+
+
+def key_source(settings: Settings) -> KeySource:
+    """Return where the issuer's keys are. Raises UnusableJwks."""
+    if settings.jwks_url is not None:
+        return UrlKeys(settings.jwks_url, settings.jwks_ca_file)
+    if settings.jwks_file is None:
+        raise UnusableJwks("ME_IMAGES_JWKS_FILE is not set")
+    return FileKeys(settings.jwks_file)
 
 
 def bucket_address(settings: Settings) -> BucketAddress:

@@ -14,9 +14,9 @@ import pytest
 from minio import Minio
 from pydantic import SecretStr
 
-from service.adapters.certificates import write_signing_key
 from service.adapters.embedded import EmbeddedStores, embedded_stores
 from service.adapters.keks import write_first_kek
+from service.adapters.notary import write_signing_key
 from service.adapters.postgres.migrate import migrate
 from service.config import Settings
 from service.wiring import Built, open_server, open_world
@@ -29,8 +29,8 @@ hypothesis.settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a machine with little time run fewer rounds of the race of consent and release."""
-    parser.addoption("--race-rounds", type=int, default=10_000, help="rounds of tests/faults/test_release_race.py")
+    """Let the proofs that take minutes run whole; without the option they do a part of the same."""
+    parser.addoption("--whole", action="store_true", help="10,000 rounds of the release race, 100,000 rewrapped keys")
 
 
 @dataclass(frozen=True)

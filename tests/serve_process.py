@@ -44,7 +44,7 @@ async def serving(settings: Settings, folder: Path, *, workers: int) -> AsyncIte
     try:
 
         async def healthy() -> bool:
-            probe = await service("health", folder=folder, ME_IMAGES_ADDRESS=address)
+            probe = await service("health", folder=folder, **own)
             return (await ended(probe))[0] == 0
 
         await until(healthy, 60)

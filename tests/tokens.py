@@ -40,12 +40,22 @@ class Issuer:
         """Return a service's token with these scopes."""
         return self.sign({"sub": name, "client_id": name, "scope": " ".join(scopes), **claims})
 
-    def sign(self, claims: dict[str, object], algorithm: str = "EdDSA", **header: object) -> str:
-        """Return a token with standard claims that ``claims`` may replace, or remove with None."""
+    def sign(
+        self,
+        claims: dict[str, object],
+        algorithm: str = "EdDSA",
+        *,
+        payload: dict[str, object] | None = None,
+        **header: object,
+    ) -> str:
+        """Return a token with standard claims that ``claims`` may replace, or remove with None.
+
+        What ``payload`` names is signed as it stands.
+        """
         now = int(time.time())
         standard: dict[str, object] = {"iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 600}
-        payload = {name: value for name, value in (standard | claims).items() if value is not None}
-        return jwt.encode(payload, self.keys[algorithm], algorithm=algorithm, headers={"kid": algorithm} | header)
+        signed = {name: value for name, value in (standard | claims).items() if value is not None} | (payload or {})
+        return jwt.encode(signed, self.keys[algorithm], algorithm=algorithm, headers={"kid": algorithm} | header)
 
 
 def public_jwk(key: PrivateKey) -> dict[str, object]:

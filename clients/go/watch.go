@@ -30,8 +30,8 @@ type WatchEvent struct {
 //	}
 //
 // It ends by break, or without an error when ctx ends; it has no deadline of its own. When the connection is lost, or the
-// server away, it comes back by itself where it was, however long that takes, and events that come again are left out. Any
-// other failure is told as an error, which is the last that it tells. To miss nothing from a given moment on, take
+// server away, it comes back by itself where it was, however long that takes, and events that come again are left out. When its token
+// expires it asks for another. Any other failure is told as an error, which is the last that it tells. To miss nothing from a given moment on, take
 // a token of ListMeImageEvents before it: watching begins with the loop, not with the call.
 func (c *Client) Watch(ctx context.Context, userID, resumeToken string) iter.Seq2[WatchEvent, error] {
 	if userID == "" {
@@ -57,8 +57,9 @@ func (c *Client) watch(ctx context.Context, userID, resumeToken string) iter.Seq
 			if ctx.Err() != nil || isDeadline(err) || w.left {
 				return
 			}
-			// A watch that the server ended in peace goes on, too: it was not asked to end.
-			if !atEnd(err) && !isLost(err) {
+			// A watch that the server ended in peace goes on, too: it was not asked to end. So does one whose token was good
+			// and has expired since: the next call asks for another.
+			if !atEnd(err) && !isLost(err) && !(w.accepted && isUnauthenticated(err)) {
 				yield(WatchEvent{}, err)
 				return
 			}
@@ -76,18 +77,26 @@ func isDeadline(err error) bool {
 	return errors.As(err, &refused) && refused.Code == codes.DeadlineExceeded && refused.Reason == ""
 }
 
+// isUnauthenticated tells that the server did not take the token, or takes it no longer.
+func isUnauthenticated(err error) bool {
+	var refused *Error
+	return errors.As(err, &refused) && refused.Code == codes.Unauthenticated
+}
+
 // watcher is one loop over a watch.
 type watcher struct {
 	client        *Client
 	userID, token string
 	seen          *recent
 	failures      int
+	accepted      bool
 	left          bool
 	yield         func(WatchEvent, error) bool
 }
 
 // once watches until the stream fails or the loop is left.
 func (w *watcher) once(ctx context.Context) error {
+	w.accepted = false
 	stream, err := w.client.Pool.WatchMeImages(ctx, &meimagev1.WatchMeImagesRequest{UserId: w.userID, ResumeToken: w.token})
 	if err != nil {
 		return err
@@ -97,7 +106,7 @@ func (w *watcher) once(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		w.failures, w.token = 0, told.GetResumeToken()
+		w.failures, w.accepted, w.token = 0, true, told.GetResumeToken()
 		event := told.GetEvent()
 		if event == nil || !w.seen.add(event.GetEventId()) {
 			continue

@@ -117,6 +117,30 @@ func TestOtherFailuresEndAWatch(t *testing.T) {
 	}
 }
 
+func TestAWatchWhoseTokenExpiresAsksForAnother(t *testing.T) {
+	type messages = []*meimagev1.WatchMeImagesResponse
+	expired := refusal(codes.Unauthenticated, "UNAUTHENTICATED")
+	var tokens record[string]
+	client, _ := connect(t, telling(&tokens,
+		connection{messages{happened("a", "one")}, expired},
+		connection{messages{happened("b", "two")}, expired},
+		connection{nil, expired},
+	), nil)
+	var seen []string
+	var failed error
+	for event, err := range client.Watch(t.Context(), "alice", "start") {
+		if err != nil {
+			failed = err
+			continue
+		}
+		seen = append(seen, event.Event.GetEventId())
+	}
+	refusedAs(t, failed, codes.Unauthenticated, "UNAUTHENTICATED")
+	if !slices.Equal(seen, []string{"a", "b"}) || !slices.Equal(tokens.all(), []string{"start", "one", "two"}) {
+		t.Errorf("saw %v, asked from %v", seen, tokens.all())
+	}
+}
+
 func TestAWatchEndsWithItsContextOrByBreak(t *testing.T) {
 	ended := make(chan error, 2)
 	client, _ := connect(t, &pool{watch: func(_ *meimagev1.WatchMeImagesRequest, s watches) error {

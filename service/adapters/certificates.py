@@ -1,77 +1,60 @@
-"""Signing certificates of erasure, and telling which ones are ours: Ed25519 (RFC 8032).
-
-The key file is PEM: one private key, which signs, and any number of public keys behind it, of private keys that
-signed before and are trusted still.
-"""
+"""Port CertificateReader, and whom a certificate of ours names."""
 
 import base64
-import re
-from pathlib import Path
+from functools import lru_cache
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import NameOID
 
-from service.adapters.private_files import write_private
-from service.domain.erasure import Certificate
+from service.domain.certificates import Certificate
 
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----", re.DOTALL)
-
-
-class UnusableSigningKey(Exception):
-    """The file holds no Ed25519 private key, or something else beside; the text never says what it holds."""
+KNOWN = 1024
+"""Certificates that are remembered: one is shown with every call of its connection."""
 
 
-class Ed25519Notary:
-    """Port Notary. Trusts what the key signs, and what older keys have signed."""
+class X509Reader:
+    """Port CertificateReader."""
 
-    def __init__(self, key: Ed25519PrivateKey, older: tuple[Ed25519PublicKey, ...] = ()) -> None:
-        self._key = key
-        self._public_key = _pem(key.public_key())
-        self._trusted = {each.public_bytes_raw() for each in (key.public_key(), *older)}
-
-    def certify(self, document: str) -> Certificate:
-        """See Notary."""
-        signature = base64.b64encode(self._key.sign(document.encode())).decode()
-        return Certificate(document, signature, self._public_key)
-
-    def is_genuine(self, certificate: Certificate) -> bool:
-        """See Notary."""
-        try:
-            key = serialization.load_pem_public_key(certificate.public_key.encode())
-            signature = base64.b64decode(certificate.signature, validate=True)
-            if not isinstance(key, Ed25519PublicKey) or key.public_bytes_raw() not in self._trusted:
-                return False
-            key.verify(signature, certificate.document.encode())
-        except (ValueError, UnsupportedAlgorithm, InvalidSignature):
-            return False
-        return True
+    def read(self, pem: bytes) -> Certificate | None:
+        """See CertificateReader."""
+        return _read(pem)
 
 
-def read_notary(path: Path) -> Ed25519Notary:
-    """Read the key file. Raises UnusableSigningKey."""
+@lru_cache(KNOWN)
+def _read(pem: bytes) -> Certificate | None:
+    """A certificate names what its URI and DNS alternative names are, and its common name only where it has none."""
     try:
-        blocks = [(found[1], found[0]) for found in _BLOCK.finditer(path.read_bytes())]
-        private = [serialization.load_pem_private_key(pem, None) for kind, pem in blocks if kind == b"PRIVATE KEY"]
-        public = [serialization.load_pem_public_key(pem) for kind, pem in blocks if kind == b"PUBLIC KEY"]
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise UnusableSigningKey(f"ME_IMAGES_SIGNING_KEY_FILE cannot be read: {type(error).__name__}.") from None
-    signing = [key for key in private if isinstance(key, Ed25519PrivateKey)]
-    older = [key for key in public if isinstance(key, Ed25519PublicKey)]
-    if len(signing) != 1 or len(signing) + len(older) != len(blocks):
-        raise UnusableSigningKey(
-            "ME_IMAGES_SIGNING_KEY_FILE needs one Ed25519 private key, and only public ones beside."
-        )
-    return Ed25519Notary(signing[0], tuple(older))
+        certificate = x509.load_pem_x509_certificate(pem)
+        names = _alternative_names(certificate) or _common_names(certificate)
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+        return None
+    thumbprint = base64.urlsafe_b64encode(certificate.fingerprint(hashes.SHA256())).decode().rstrip("=")
+    return Certificate(thumbprint, frozenset(names), certificate.not_valid_after_utc.timestamp())
 
 
-def write_signing_key(path: Path) -> None:
-    """Write a fresh private key, readable by its owner alone."""
-    pem = Ed25519PrivateKey.generate().private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    write_private(path, pem.decode())
+def _alternative_names(certificate: x509.Certificate) -> list[str]:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    uris = found.get_values_for_type(x509.UniformResourceIdentifier)
+    return [*uris, *found.get_values_for_type(x509.DNSName)]
 
 
-def _pem(key: Ed25519PublicKey) -> str:
-    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+def _common_names(certificate: x509.Certificate) -> list[str]:
+    return [str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+
+
+def host_named_by(chain: bytes) -> str | None:
+    """Return a host that the first certificate of a chain is good for, or None where it names none."""
+    try:
+        certificate = x509.load_pem_x509_certificates(chain)[0]
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        addresses = [str(each) for each in found.get_values_for_type(x509.IPAddress)]
+        names = [*found.get_values_for_type(x509.DNSName), *addresses]
+    except x509.ExtensionNotFound:
+        names = _common_names(certificate)
+    except ValueError:
+        return None
+    return names[0].replace("*", "probe", 1) if names else None

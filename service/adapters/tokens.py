@@ -1,18 +1,22 @@
-"""Port TokenVerifier: bearer JWTs against a JWKS, with a cache of verified tokens.
+"""Bearer JWTs against the keys of a JWKS, with a cache of verified tokens.
 
 A key of the JWKS decides its own algorithm; what a token says of ``alg``, ``jku``, ``jwk`` or ``x5c`` never chooses
 anything. A service's token is one that a client got for itself: ``client_id`` equals ``sub`` (RFC 9068, section 2.2).
+
+A token may be bound to a client certificate by ``cnf`` (RFC 8705, section 3.1); one that is bound to anything else,
+which nobody here could check, proves nobody.
 """
 
 import hashlib
-import json
+import re
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import jwt
 from jwt.types import Options
 
+from service.adapters.jwks import Keys
+from service.adapters.token_form import kid_of
 from service.domain.callers import USER_SCOPES, Caller, CallerKind, Scope
 from service.domain.errors import Unauthenticated
 from service.domain.limits import MAX_USER_ID_CHARACTERS
@@ -22,13 +26,9 @@ MAX_TOKEN_CHARACTERS = 8192
 CACHED_TOKENS = 4096
 CLOCK_SKEW_SECONDS = 30
 
-_ALGORITHMS = {("OKP", "Ed25519"): "EdDSA", ("EC", "P-256"): "ES256", ("RSA", None): "RS256"}
-_PUBLIC = frozenset({"kty", "crv", "x", "y", "n", "e"})
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
+"""SHA-256 in base64url without padding."""
 _OPTIONS: Options = {"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True}
-
-
-class UnusableJwks(Exception):
-    """The JWKS file holds no key that can verify a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Trust:
 
     issuer: str
     audience: str
-    keys: dict[str, jwt.PyJWK]
+    keys: Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,27 @@ class _Verified:
 
 
 class JwtVerifier:
-    """Port TokenVerifier."""
+    """Knows whom a token proves, by the keys that it was given last."""
 
     def __init__(self, trust: Trust, clock: Clock) -> None:
         self._trust = trust
         self._clock = clock
         self._cache: OrderedDict[bytes, _Verified] = OrderedDict()
 
+    def trust_keys(self, keys: Keys) -> None:
+        """Believe these keys from now on, and no token of before."""
+        self._trust = replace(self._trust, keys=keys)
+        self._cache.clear()
+
+    def names_unknown_key(self, token: str) -> bool:
+        """Whether a token is one of a key that is not known; it may still be anything."""
+        try:
+            return len(token) <= MAX_TOKEN_CHARACTERS and kid_of(token) not in self._trust.keys
+        except (ValueError, TypeError, KeyError, RecursionError, Unauthenticated):
+            return False
+
     def verify(self, token: str) -> Caller:
-        """See TokenVerifier."""
+        """Return the caller that the token proves. Raises Unauthenticated for any other token."""
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise Unauthenticated
         cache_key = hashlib.sha256(token.encode()).digest()
@@ -72,7 +84,7 @@ class JwtVerifier:
 
     def _verify(self, token: str) -> _Verified:
         try:
-            key = self._trust.keys[str(jwt.get_unverified_header(token).get("kid"))]
+            key = self._trust.keys[kid_of(token)]
             claims = jwt.decode(
                 token,
                 key,
@@ -82,9 +94,12 @@ class JwtVerifier:
                 leeway=CLOCK_SKEW_SECONDS,
                 options=_OPTIONS,
             )
+            if not all(_is_time(claims[name]) for name in ("exp", "nbf", "iat") if name in claims):
+                raise Unauthenticated
             expires = float(claims["exp"]) + CLOCK_SKEW_SECONDS
-            return _Verified(replace(_caller(claims), expires=expires), expires)
-        except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError):
+            caller = replace(_caller(claims), expires=expires, bound_to=_bound_to(claims))
+            return _Verified(caller, expires)
+        except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
             raise Unauthenticated from None
 
 
@@ -99,26 +114,14 @@ def _caller(claims: dict[str, object]) -> Caller:
     return Caller(CallerKind.USER, subject, USER_SCOPES if scope is None else USER_SCOPES & named)
 
 
-def read_jwks(path: Path) -> dict[str, jwt.PyJWK]:
-    """Return the signing keys of a JWKS file (RFC 7517) by ``kid``.
-
-    Keys of other kinds, for encryption, or without ``kid`` are passed over. Raises UnusableJwks when none is left.
-    """
-    try:
-        entries = json.loads(path.read_text("utf-8"))["keys"]
-        usable = [entry for entry in entries if entry.get("kid") and entry.get("use", "sig") == "sig"]
-        keys = {str(entry["kid"]): _key(entry) for entry in usable if _algorithm(entry)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError):
-        raise UnusableJwks from None
-    if not keys:
-        raise UnusableJwks
-    return keys
+def _bound_to(claims: dict[str, object]) -> str | None:
+    if "cnf" not in claims:
+        return None
+    match claims["cnf"]:
+        case {"x5t#S256": str(thumbprint), **others} if not others and _THUMBPRINT.fullmatch(thumbprint):
+            return thumbprint
+    raise Unauthenticated
 
 
-def _algorithm(entry: dict[str, str]) -> str | None:
-    return _ALGORITHMS.get((entry["kty"], entry.get("crv")))
-
-
-def _key(entry: dict[str, str]) -> jwt.PyJWK:
-    """Only the public members: a private key that strayed into the file is not loaded."""
-    return jwt.PyJWK({name: entry[name] for name in _PUBLIC & entry.keys()}, algorithm=_algorithm(entry))
+def _is_time(claim: object) -> bool:
+    return isinstance(claim, int | float) and not isinstance(claim, bool)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from service.adapters.certificates import write_signing_key
 from service.adapters.data_dir import claimed
 from service.adapters.dev_identity import AUDIENCE, ISSUER, USER_ID, DevIdentity
 from service.adapters.embedded import EmbeddedStores, embedded_stores
 from service.adapters.keks import write_first_kek
+from service.adapters.notary import write_signing_key
 from service.adapters.postgres.migrate import migrate
 from service.adapters.private_files import write_private
 from service.adapters.system import SystemClock

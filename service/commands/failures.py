@@ -5,13 +5,14 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
-from service.adapters.certificates import UnusableSigningKey
 from service.adapters.data_dir import DataDirInUseError
 from service.adapters.embedded import EmbeddedStoreError
 from service.adapters.generators import UnusableGenerators
+from service.adapters.jwks import UnusableJwks
 from service.adapters.keks import UnusableKekFile
+from service.adapters.notary import UnusableSigningKey
 from service.adapters.postgres.database import UnknownSchema
-from service.adapters.tokens import UnusableJwks
+from service.adapters.tls_files import UnusableTlsFiles
 from service.config import PREFIX
 from service.domain.errors import NoSigningKey, StorageUnavailable
 from service.rpc.server import CannotListen
@@ -20,11 +21,11 @@ from service.wiring import PlaintextRefused
 
 _SENTENCES: dict[type[Exception], str] = {
     UnknownSchema: "The database has another schema than this server; run `python -m service migrate` of this version.",
-    UnusableJwks: "ME_IMAGES_JWKS_FILE cannot be read, or holds no EdDSA, ES256 or RS256 public key with a kid.",
     StorageUnavailable: "The database or the object store does not answer; check its address and that it runs.",
     NoSigningKey: "ME_IMAGES_SIGNING_KEY_FILE is not set: without it no certificate can be told from a forgery.",
     CannotListen: "ME_IMAGES_ADDRESS is taken by another process, or is not an address of this machine.",
-    PlaintextRefused: "Without TLS the server listens on loopback only; ME_IMAGES_ALLOW_PLAINTEXT=true allows it.",
+    PlaintextRefused: "Without TLS (ME_IMAGES_TLS_CERT_FILE) the server listens on loopback only, unless"
+    " ME_IMAGES_ALLOW_PLAINTEXT=true or --allow-plaintext allows more.",
 }
 _OWN_WORDS = (
     EmbeddedStoreError,
@@ -33,6 +34,8 @@ _OWN_WORDS = (
     WrongKeks,
     UnusableGenerators,
     UnusableSigningKey,
+    UnusableTlsFiles,
+    UnusableJwks,
 )
 KNOWN: tuple[type[Exception], ...] = (*_SENTENCES, *_OWN_WORDS, ValidationError)
 

@@ -34,6 +34,14 @@ def held_port(host: str, port: int) -> Iterator[int]:
         yield port
 
 
+@contextmanager
+def held_address(address: str) -> Iterator[str]:
+    """Hold host:port, port 0 for a free one; give it with the port. Raises CannotListen."""
+    host, _, port = address.rpartition(":")
+    with held_port(host.strip("[]"), int(port)) as held:
+        yield f"{host}:{held}"
+
+
 def is_free(host: str, port: int) -> bool:
     """Whether nobody listens on an address now."""
     try:

@@ -5,11 +5,11 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 import structlog
 
-from service.commands.listening import held_port
+from service.commands.listening import held_address
 from service.commands.memory import keep_photo_pages
 from service.commands.workers import supervise
 from service.config import Settings
@@ -23,10 +23,16 @@ async def serve(settings: Settings) -> int:
     """Serve until told to stop; return the exit status."""
     if IS_WORKER in os.environ:
         return await _serve_here(settings, share_port=True)
-    with held_port(settings.host, settings.port) as port:
+    with ExitStack() as held:
+        environment = {
+            "ME_IMAGES_ADDRESS": held.enter_context(held_address(settings.address)),
+            "ME_IMAGES_ALLOW_PLAINTEXT": str(settings.allow_plaintext),
+            "ME_IMAGES_WORKERS": "1",
+            IS_WORKER: "1",
+        }
+        if settings.mtls_address is not None:
+            environment["ME_IMAGES_MTLS_ADDRESS"] = held.enter_context(held_address(settings.mtls_address))
         if settings.workers > 1:
-            host = settings.address.rpartition(":")[0]
-            environment = {"ME_IMAGES_ADDRESS": f"{host}:{port}", "ME_IMAGES_WORKERS": "1", IS_WORKER: "1"}
             async with stop_signal() as stop:
                 return await supervise(settings.workers, environment, stop)
     return await _serve_here(settings, share_port=False)
@@ -40,7 +46,9 @@ async def _serve_here(settings: Settings, *, share_port: bool) -> int:
         open_world(settings) as built,
         open_server(settings, built, share_port=share_port) as running,
     ):
-        log.info("serving", host=settings.host, port=running.port, sandbox=built.sandbox)
+        mtls = {} if running.mtls_port is None else {"mtls_port": running.mtls_port}
+        tls = settings.tls_cert_file is not None
+        log.info("serving", host=settings.host, port=running.port, **mtls, tls=tls, sandbox=built.sandbox)
         await stop.wait()
         log.info("stopping")
     return 0

@@ -34,13 +34,15 @@ class CallerKind(StrEnum):
 class Caller:
     """The authenticated origin of a call. ``subject`` is the user_id of a user, the name of a service.
 
-    ``expires`` is when what proved it ends, in seconds since 1970; None for this service itself.
+    ``expires`` is when what proved it ends, in seconds since 1970; None for this service itself. ``bound_to`` is the
+    thumbprint of the certificate without which it proves nothing; None where it is not bound to one.
     """
 
     kind: CallerKind
     subject: str
     scopes: frozenset[Scope]
     expires: float | None = field(default=None, compare=False)
+    bound_to: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.subject}" if self.subject else self.kind.value

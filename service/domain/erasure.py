@@ -34,7 +34,7 @@ class Holdings:
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class ErasureCertificate:
     """A signed document: ``signature`` in base64 over its UTF-8 bytes, ``public_key`` in PEM."""
 
     document: str

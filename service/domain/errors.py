@@ -26,7 +26,7 @@ class MeImageError(Exception):
 
 
 class Unauthenticated(MeImageError):
-    """A valid bearer token is needed in the authorization metadata."""
+    """A valid bearer token is needed in the authorization metadata, and with some a client certificate."""
 
     reason = "UNAUTHENTICATED"
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from service.domain.callers import Caller
-from service.domain.erasure import Certificate
+from service.domain.erasure import ErasureCertificate
 from service.domain.model import MediaType, Rendition
 
 
@@ -104,11 +104,11 @@ class Chores(Protocol):
 class Notary(Protocol):
     """Signs what was done, so that anybody can tell it from what was not."""
 
-    def certify(self, document: str) -> Certificate:
+    def certify(self, document: str) -> ErasureCertificate:
         """Return the document with a signature over exactly its bytes."""
         ...
 
-    def is_genuine(self, certificate: Certificate) -> bool:
+    def is_genuine(self, certificate: ErasureCertificate) -> bool:
         """Whether one of our keys signed exactly this document."""
         ...
 
@@ -118,4 +118,11 @@ class TokenVerifier(Protocol):
 
     def verify(self, token: str) -> Caller:
         """Return the caller that the token proves. Raises Unauthenticated for any other token."""
+        ...
+
+    async def learned(self, token: str) -> bool:
+        """Look for new keys of the issuer, if the token was refused because its key is not known.
+
+        Returns whether there are some, so that it may be verified now. Takes some seconds at most.
+        """
         ...

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import grpc
 from google.protobuf.message import Message
 
+from service.domain.callers import Caller
+from service.domain.certificates import require_binding
 from service.domain.errors import (
     InvalidFields,
     ServerStopping,
@@ -20,6 +22,7 @@ from service.domain.errors import (
     UploadStalled,
 )
 from service.ports.outside import Clock, TokenVerifier
+from service.ports.transport import CertificateReader
 from service.rpc.calls import current_call, current_caller
 from service.rpc.handlers import (
     Behavior,
@@ -30,8 +33,9 @@ from service.rpc.handlers import (
     behavior_of,
     with_stream_requests,
 )
-from service.rpc.methods import ENDLESS, has_one_scope
+from service.rpc.methods import CERTIFIED_SCOPES, ENDLESS, SCOPES, has_one_scope
 from service.rpc.subjects import admit, bearer_token, require_scope_of
+from service.rpc.transport import certificate_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +47,21 @@ class Pace:
     stream: float
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What callers are known by; ``certificates_needed`` asks for one where a scope reaches far (CERTIFIED_SCOPES)."""
+
+    tokens: TokenVerifier
+    certificates: CertificateReader
+    certificates_needed: bool
+
+
 class Admission(Wrapping):
     """Lets a call through to its handler, or raises why not."""
 
-    def __init__(self, tokens: TokenVerifier, pace: Pace, clock: Clock) -> None:
+    def __init__(self, proof: Proof, pace: Pace, clock: Clock) -> None:
         super().__init__()
-        self._tokens = tokens
+        self._proof = proof
         self._pace = pace
         self._clock = clock
         self._endless: set[asyncio.Timeout] = set()
@@ -72,10 +85,17 @@ class Admission(Wrapping):
         behavior = behavior_of(handler, self._pace.message)
         is_stream = handler.request_streaming or handler.response_streaming
         seconds = self._pace.stream if is_stream else self._pace.call
+        needs_certificate = self._proof.certificates_needed and SCOPES.get(method) in CERTIFIED_SCOPES
 
         async def admitted(incoming: AsyncIterator[Message], context: Context) -> Message | None:
-            caller = self._tokens.verify(bearer_token(context))
+            token = bearer_token(context)
+            try:
+                caller = self._proof.tokens.verify(token)
+            except Unauthenticated:
+                caller = await self._by_new_keys(token)
             current_call().caller = caller
+            if needs_certificate or caller.bound_to is not None:
+                self._require_certificate(caller, context, needed=needs_certificate)
             if has_one_scope(method):
                 require_scope_of(caller, method)
             if method in ENDLESS:
@@ -90,6 +110,15 @@ class Admission(Wrapping):
                 raise TooSlow from None
 
         return admitted
+
+    async def _by_new_keys(self, token: str) -> Caller:
+        if not await self._proof.tokens.learned(token):
+            raise Unauthenticated
+        return self._proof.tokens.verify(token)
+
+    def _require_certificate(self, caller: Caller, context: Context, *, needed: bool) -> None:
+        certificate = certificate_of(context, self._proof.certificates)
+        require_binding(caller, certificate, needed=needed, now=self._clock.now().timestamp())
 
     async def _with_one(
         self, method: str, incoming: AsyncIterator[Message], context: Context, behavior: Behavior, seconds: float

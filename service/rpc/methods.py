@@ -35,6 +35,9 @@ SCOPES: Mapping[str, Scope] = {
     f"/{ADMIN_SERVICE}/GetStatus": Scope.ADMIN,
 }
 
+CERTIFIED_SCOPES: frozenset[Scope] = frozenset({Scope.RELEASE, Scope.ADMIN})
+"""Scopes that reach other people's photos or keys: a server may want their callers to show a certificate, too."""
+
 FOR_EVERYBODY: Mapping[str, Scope] = {
     f"/{ME_IMAGE_SERVICE}/ListMeImageEvents": Scope.WATCH,
     f"/{ME_IMAGE_SERVICE}/WatchMeImages": Scope.WATCH,

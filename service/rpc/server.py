@@ -11,9 +11,9 @@ from meimage.v1.admin_service_pb2_grpc import add_AdminServiceServicer_to_server
 from meimage.v1.me_image_service_pb2_grpc import add_MeImageServiceServicer_to_server
 from meimage.v1.reference_service_pb2_grpc import add_ReferenceServiceServicer_to_server
 
-from service.ports.outside import TokenVerifier
+from service.ports.transport import TlsSource
 from service.rpc.admin_service import Administration
-from service.rpc.admission import Admission, Pace
+from service.rpc.admission import Admission, Pace, Proof
 from service.rpc.budget import ByteBudget
 from service.rpc.call_log import CallLog
 from service.rpc.errors import Errors
@@ -21,6 +21,7 @@ from service.rpc.health import Pingable, watched_health
 from service.rpc.me_image_service import MeImages
 from service.rpc.methods import ADMIN_SERVICE, ME_IMAGE_SERVICE, REFERENCE_SERVICE
 from service.rpc.reference_service import References
+from service.rpc.transport import credentials
 from service.usecases.world import World
 
 GRACE_SECONDS = 10.0
@@ -34,6 +35,8 @@ _OPTIONS = (
     ("grpc.max_concurrent_streams", 100),
     ("grpc.http2.bdp_probe", 0),
     ("grpc.http2.lookahead_bytes", 512 * 1024),
+    # Who connects and then says nothing holds a connection no longer than a body that stalls.
+    ("grpc.server_handshake_timeout_ms", 10_000),
     # A peer that vanished without a word is found within half a minute, not at the end of a TCP timeout.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -51,10 +54,14 @@ class CannotListen(Exception):
 class Door:
     """How the server meets callers; ``transfer_bytes`` is how much of photos may be in memory at once.
 
-    ``share_port`` lets other processes of ours listen on the same address.
+    Without ``tls`` the server speaks plaintext. Nobody connects to ``mtls_address`` without a certificate; where there
+    is none and ``tls`` has client CAs, that holds of ``address``. ``share_port`` lets other processes of ours listen on
+    the same addresses.
     """
 
     address: str
+    mtls_address: str | None
+    tls: TlsSource | None
     pace: Pace
     transfer_bytes: int
     reflection: bool
@@ -64,18 +71,19 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that answers on ``port``."""
+    """A server that answers on ``port``, and on ``mtls_port`` where it has two addresses."""
 
     server: grpc.aio.Server
     port: int
+    mtls_port: int | None
 
 
 @asynccontextmanager
 async def serving(
-    door: Door, world: World, tokens: TokenVerifier, needs: Mapping[str, Pingable], seconds: Callable[[], float]
+    door: Door, world: World, proof: Proof, needs: Mapping[str, Pingable], seconds: Callable[[], float]
 ) -> AsyncIterator[Running]:
     """Answer calls until the block ends, then let those in flight finish. Raises CannotListen."""
-    admission = Admission(tokens, door.pace, world.clock)
+    admission = Admission(proof, door.pace, world.clock)
     interceptors = (CallLog(world.ids, seconds), Errors(), admission)
     server = grpc.aio.server(
         interceptors=interceptors, options=(*_OPTIONS, ("grpc.so_reuseport", int(door.share_port)))
@@ -84,10 +92,7 @@ async def serving(
     add_MeImageServiceServicer_to_server(MeImages(world, transfers), server)
     add_ReferenceServiceServicer_to_server(References(world, transfers), server)
     add_AdminServiceServicer_to_server(Administration(world, transfers, door.version), server)
-    try:
-        port = server.add_insecure_port(door.address)
-    except RuntimeError:
-        raise CannotListen from None
+    port, mtls_port = _listen(server, door)
     async with watched_health(needs) as health:
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         if door.reflection:
@@ -95,8 +100,21 @@ async def serving(
             reflection.enable_server_reflection((*own, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
         await server.start()
         try:
-            yield Running(server, port)
+            yield Running(server, port, mtls_port)
         finally:
             await health.enter_graceful_shutdown()
             admission.end_endless()
             await server.stop(GRACE_SECONDS)
+
+
+def _listen(server: grpc.aio.Server, door: Door) -> tuple[int, int | None]:
+    try:
+        if door.tls is None:
+            return server.add_insecure_port(door.address), None
+        asks_everybody = door.mtls_address is None and door.tls.current().client_ca is not None
+        port = server.add_secure_port(door.address, credentials(door.tls, ask_callers=asks_everybody))
+        if door.mtls_address is None:
+            return port, None
+        return port, server.add_secure_port(door.mtls_address, credentials(door.tls, ask_callers=True))
+    except RuntimeError:
+        raise CannotListen from None

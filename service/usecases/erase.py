@@ -9,7 +9,7 @@ from contextlib import suppress
 from pydantic import TypeAdapter, ValidationError
 
 from service.domain.callers import Caller
-from service.domain.erasure import Certificate, Holdings, erasure_document, erasure_key, read_document
+from service.domain.erasure import ErasureCertificate, Holdings, erasure_document, erasure_key, read_document
 from service.domain.errors import NoSigningKey
 from service.domain.events import Event, UserErased
 from service.domain.model import UserId
@@ -19,10 +19,10 @@ from service.ports.sealing import SealBroken, WrappedKey
 from service.ports.transaction import Transaction
 from service.usecases.world import World
 
-_CERTIFICATE = TypeAdapter(Certificate)
+_CERTIFICATE = TypeAdapter(ErasureCertificate)
 
 
-async def erase_user(world: World, caller: Caller, user_id: UserId) -> Certificate:
+async def erase_user(world: World, caller: Caller, user_id: UserId) -> ErasureCertificate:
     """Erase a user, known or not; of one who is erased, return the certificate.
 
     Raises NoSigningKey, before anything is destroyed.
@@ -39,7 +39,7 @@ async def erase_user(world: World, caller: Caller, user_id: UserId) -> Certifica
     return _CERTIFICATE.validate_json(text)
 
 
-async def erase_again(world: World, caller: Caller, certificate: Certificate) -> bool:
+async def erase_again(world: World, caller: Caller, certificate: ErasureCertificate) -> bool:
     """Erase whom a genuine certificate says, leaving it on the tombstone; False for who is erased already."""
     user_id, _ = read_document(certificate.document)
     async with world.store.transaction(user_id) as tx:
@@ -57,7 +57,7 @@ async def file_certificate(world: World, user_id: UserId, text: str) -> None:
         await tx.certificate_filed(user_id, world.clock.now())
 
 
-async def filed_certificate(world: World, key: str) -> Certificate | None:
+async def filed_certificate(world: World, key: str) -> ErasureCertificate | None:
     """Return a certificate of the bucket; None where there is none, or none of ours, or one of somebody else."""
     try:
         text = await world.objects.get(key)
@@ -69,7 +69,7 @@ async def filed_certificate(world: World, key: str) -> Certificate | None:
     return certificate if is_genuine and erasure_key(user_id) == key else None
 
 
-def _certified(world: World, caller: Caller, user_id: UserId, user: ErasableUser) -> Certificate:
+def _certified(world: World, caller: Caller, user_id: UserId, user: ErasableUser) -> ErasureCertificate:
     if world.notary is None:
         raise NoSigningKey
     held = Holdings(
@@ -90,7 +90,7 @@ def _epoch(world: World, wrapped: WrappedKey | None) -> int | None:
     return None
 
 
-async def _entomb(world: World, tx: Transaction, caller: Caller, certificate: Certificate) -> str:
+async def _entomb(world: World, tx: Transaction, caller: Caller, certificate: ErasureCertificate) -> str:
     text = _CERTIFICATE.dump_json(certificate, indent=2).decode()
     user_id, erased_at = read_document(certificate.document)
     revision = await tx.erase_user(user_id, erased_at, text)

@@ -13,7 +13,7 @@ import pytest
 from meimage.v1 import me_image_pb2 as pb
 from pydantic import SecretStr
 
-from service.adapters.certificates import write_signing_key
+from service.adapters.notary import write_signing_key
 from service.config import Settings
 from service.domain.erasure import erasure_key
 from service.domain.model import UserId

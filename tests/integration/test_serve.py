@@ -1,15 +1,19 @@
 """`serve` and the commands beside it, as processes: settings, workers, signals."""
 
+import json
 import signal
 import socket
 from pathlib import Path
 
 import grpc
 import pytest
+from meimage.v1.reference_service_pb2 import ListGeneratorsRequest
+from meimage.v1.reference_service_pb2_grpc import ReferenceServiceStub
 
 from service.config import Settings
+from tests.certificates import Authority, Files, channel_to
 from tests.dev_process import ended, service
-from tests.people import face, new_user_id, person
+from tests.people import bearer, face, new_user_id, person
 from tests.pictures import jpeg
 from tests.serve_process import free_port, serving, variables, workers_of
 from tests.tokens import Issuer
@@ -29,6 +33,57 @@ async def test_it_answers_and_sigterm_ends_it_cleanly(
             assert (await me.get(created.me_image.me_image_id)).label == "here"
         server.send_signal(signal.SIGTERM)
         await until(lambda: not any(process.is_running() and process.status() != "zombie" for process in processes))
+
+
+async def test_workers_share_both_addresses_and_their_certificates(
+    settings: Settings, issuer: Issuer, tmp_path: Path
+) -> None:
+    """The command `health`, by which the server is known to be up, trusts the server's own certificate alone."""
+    ours = Authority("ours")
+    files = Files(tmp_path).write(ours.server(), ours.pem)
+    mtls = f"127.0.0.1:{free_port()}"
+    changed = {**files, "mtls_address": mtls, "require_client_certificate": True}
+    async with serving(settings.model_copy(update=changed), tmp_path, workers=2) as (_, address):
+        user_id = new_user_id()
+        wardrobe = issuer.service("me_images.release", name="wardrobe")
+        for _ in range(2):
+            async with channel_to(address, ours.pem) as channel:
+                assert (await person(channel, issuer.user(user_id), user_id).page()).me_images == []
+            async with channel_to(mtls, ours.pem, ours.issue("wardrobe")) as channel:
+                stub = ReferenceServiceStub(channel)
+                assert (await stub.ListGenerators(ListGeneratorsRequest(), metadata=bearer(wardrobe))).generators
+            async with channel_to(mtls, ours.pem) as channel:
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await person(channel, issuer.user(user_id), user_id).page()
+            Files(tmp_path).write(ours.server(), ours.pem)
+            status, out, _ = await ended(
+                await service(
+                    "health",
+                    folder=tmp_path,
+                    ME_IMAGES_ADDRESS=address,
+                    ME_IMAGES_TLS_CERT_FILE=str(files["tls_cert_file"]),
+                )
+            )
+            assert (status, out) == (0, "SERVING\n")
+    assert all(json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines())
+
+
+async def test_plaintext_beyond_this_machine_has_an_option(settings: Settings, tmp_path: Path) -> None:
+    own = variables(settings) | {"ME_IMAGES_ADDRESS": "0.0.0.0:0"}  # what must be refused
+    status, _, err = await ended(await service("serve", folder=tmp_path, **own))
+    assert (status, "--allow-plaintext" in err) == (1, True)
+    own["ME_IMAGES_ADDRESS"] = "192.0.2.1:1"  # an address of nobody (RFC 5737)
+    status, _, err = await ended(await service("serve", "--allow-plaintext", folder=tmp_path, **own))
+    assert (status, "not an address of this machine" in err) == (1, True)
+
+
+async def test_health_of_a_server_that_asks_everybody(settings: Settings, tmp_path: Path) -> None:
+    """The probe shows the server's own certificate."""
+    ours = Authority("ours")
+    files = Files(tmp_path).write(ours.server(), ours.pem)
+    async with serving(settings.model_copy(update=files), tmp_path, workers=1) as (_, address):
+        plain = await service("health", folder=tmp_path, ME_IMAGES_ADDRESS=address)
+        assert (await ended(plain))[:2] == (1, "UNAVAILABLE\n")
 
 
 async def test_a_worker_that_is_killed_is_replaced(settings: Settings, tmp_path: Path) -> None:
@@ -61,6 +116,11 @@ async def test_missing_settings_are_named(tmp_path: Path) -> None:
         ({"ME_IMAGES_KEK_FILE": "nowhere"}, "cannot read the KEK file"),
         ({"ME_IMAGES_GENERATORS_FILE": "nowhere.toml"}, "nowhere.toml: cannot be read"),
         ({"ME_IMAGES_JWKS_FILE": "nowhere"}, "ME_IMAGES_JWKS_FILE"),
+        ({"ME_IMAGES_TLS_CERT_FILE": "nowhere"}, "ME_IMAGES_TLS_KEY_FILE is wrong"),
+        ({"ME_IMAGES_TLS_CERT_FILE": "a", "ME_IMAGES_TLS_KEY_FILE": "b"}, "ME_IMAGES_TLS_CERT_FILE cannot be read"),
+        ({"ME_IMAGES_TLS_CLIENT_CA_FILE": "ca"}, "ME_IMAGES_TLS_CLIENT_CA_FILE is wrong"),
+        ({"ME_IMAGES_MTLS_ADDRESS": "127.0.0.1:0"}, "ME_IMAGES_MTLS_ADDRESS is wrong"),
+        ({"ME_IMAGES_REQUIRE_CLIENT_CERTIFICATE": "true"}, "ME_IMAGES_REQUIRE_CLIENT_CERTIFICATE is wrong"),
         ({"ME_IMAGES_WORKERS": "none"}, "ME_IMAGES_WORKERS is wrong"),
     ],
 )

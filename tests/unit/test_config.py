@@ -75,6 +75,17 @@ def test_what_is_missing_is_named(
         ("ADDRESS", f":{CANARY}"),
         ("ADDRESS", "localhost:65536"),
         ("ADDRESS", ":50051"),
+        ("MTLS_ADDRESS", CANARY),
+        ("MTLS_ADDRESS", "127.0.0.1:1"),
+        ("TLS_CLIENT_CA_FILE", CANARY),
+        ("REQUIRE_CLIENT_CERTIFICATE", "true"),
+        ("JWKS_URL", CANARY),
+        ("JWKS_URL", f"http://{CANARY}.example/keys"),
+        ("JWKS_URL", f"ftp://{CANARY}.example/keys"),
+        ("JWKS_URL", f"https://{CANARY}:secret@issuer.example/keys"),
+        ("JWKS_URL", f"https://issuer.example/#{CANARY}"),
+        ("JWKS_URL", "https:///keys"),
+        ("JWKS_URL", f"https://issuer.example:{CANARY}/keys"),
         ("WORKERS", "0"),
         ("WORKERS", CANARY),
         ("DATABASE_CONNECTIONS", "-1"),
@@ -99,6 +110,32 @@ def test_what_is_wrong_is_named_without_its_value(
     assert name_in(line) == PREFIX + name
     assert line.endswith(".")
     assert CANARY not in line
+
+
+@pytest.mark.parametrize("half", ["TLS_CERT_FILE", "TLS_KEY_FILE"])
+def test_a_certificate_and_its_key_are_set_together(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], half: str
+) -> None:
+    monkeypatch.setenv(PREFIX + half, CANARY)
+    (line,) = complaints(capsys)
+    assert name_in(line) == f"{PREFIX}TLS_KEY_FILE"
+    assert f"{PREFIX}TLS_CERT_FILE" in line
+
+
+def test_the_issuers_keys_have_one_source(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv(f"{PREFIX}JWKS_URL", f"https://issuer.example/{CANARY}")
+    (line,) = complaints(capsys)
+    assert name_in(line) == f"{PREFIX}JWKS_FILE"
+    assert CANARY not in line
+    monkeypatch.delenv(f"{PREFIX}JWKS_FILE")
+    assert Settings().jwks_file is None
+
+
+@pytest.mark.parametrize("url", ["https://issuer.example/keys?v=1", "http://localhost:1/k", "http://[::1]/k"])
+def test_addresses_that_keys_may_come_from(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.delenv(f"{PREFIX}JWKS_FILE")
+    monkeypatch.setenv(f"{PREFIX}JWKS_URL", url)
+    assert Settings().jwks_url == url
 
 
 def test_every_bad_setting_has_its_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from service.adapters.tokens import UnusableJwks, read_jwks
+from service.adapters.jwks import UnusableJwks, read_jwks
 from tests.tokens import Issuer, public_jwk
 
 ED25519 = public_jwk(ed25519.Ed25519PrivateKey.generate())

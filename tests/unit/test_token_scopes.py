@@ -7,7 +7,8 @@ import jwt
 import pytest
 
 from service.adapters import tokens
-from service.adapters.tokens import CACHED_TOKENS, CLOCK_SKEW_SECONDS, JwtVerifier, Trust, read_jwks
+from service.adapters.jwks import read_jwks
+from service.adapters.tokens import CACHED_TOKENS, CLOCK_SKEW_SECONDS, JwtVerifier, Trust
 from service.domain.callers import USER_SCOPES, Caller, CallerKind, Scope
 from service.domain.errors import Unauthenticated
 from tests.clocks import SetClock

@@ -8,8 +8,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.adapters.jwks import read_jwks
 from service.adapters.system import SystemClock
-from service.adapters.tokens import MAX_TOKEN_CHARACTERS, JwtVerifier, Trust, read_jwks
+from service.adapters.tokens import MAX_TOKEN_CHARACTERS, JwtVerifier, Trust
 from service.domain.callers import USER_SCOPES, Caller, CallerKind
 from service.domain.errors import Unauthenticated
 from tests import tokens

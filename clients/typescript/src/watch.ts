@@ -41,9 +41,11 @@ export async function* watch(
   let failures = 0;
   try {
     while (!call.signal.aborted) {
+      let accepted = false;
       try {
         const request = { userId: options.userId ?? "", resumeToken };
         for await (const message of pool.watchMeImages(request, { signal: call.signal, timeoutMs: 0 })) {
+          accepted = true;
           failures = 0;
           ({ resumeToken } = message);
           if (message.part.case === "event" && known.isNew(message.part.value.eventId)) {
@@ -52,7 +54,9 @@ export async function* watch(
         }
       } catch (thrown) {
         const error = typed(thrown, call.signal);
-        if (!mends(error)) {
+        // A token that was good and has expired since: the next call asks for another, and is refused without.
+        const expired = accepted && error.code === Code.Unauthenticated;
+        if (!mends(error) && !expired) {
           throw error;
         }
       }

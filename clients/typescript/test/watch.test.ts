@@ -98,6 +98,26 @@ test("a refused watch fails", async () => {
   }
 });
 
+test("a watch whose token expires asks for another, and is refused without", async () => {
+  const expired = new ConnectError("expired", Code.Unauthenticated);
+  const { fake: started, asked } = await watched(
+    async function* () {
+      yield event(1);
+      throw expired;
+    },
+    async function* () {
+      yield event(2);
+      throw expired;
+    },
+    async function* () {
+      throw expired;
+    },
+  );
+  await using fake = started;
+  await assert.rejects(first(fake, 3, "start"), { code: Code.Unauthenticated });
+  assert.deepEqual(asked, [["ada", "start"], ["ada", "after-1"], ["ada", "after-2"]]);
+});
+
 test("a watch that something between reset goes on", async () => {
   const { fake: started, asked } = await watched(
     async function* () {

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from service.adapters.certificates import Ed25519Notary, UnusableSigningKey, read_notary, write_signing_key
+from service.adapters.notary import Ed25519Notary, UnusableSigningKey, read_notary, write_signing_key
 from service.domain.erasure import Holdings, erasure_document, erasure_key, read_document
 from service.domain.model import UserId
 
