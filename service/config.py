@@ -42,7 +42,9 @@ class Settings(BaseSettings):
     database_connections: PositiveInt = Field(10, description="Connections of each process.")
 
     s3_endpoint: str = Field(description="The object store, host:port.")
-    s3_bucket: str = Field("me-images", description="The one bucket; objects lie under me/.")
+    s3_bucket: str = Field(
+        "me-images", description="The one bucket; objects lie under me/, certificates under erasures/."
+    )
     s3_access_key: SecretStr = Field(description="The object store's access key.")
     s3_secret_key: SecretStr = Field(description="The object store's secret key.")
     s3_region: str = Field("us-east-1", description="The region that requests are signed for.")
@@ -50,6 +52,10 @@ class Settings(BaseSettings):
     s3_connections: PositiveInt = Field(16, description="Connections of each process to the object store.")
 
     kek_file: Path = Field(description="Key-encryption keys: a line `epoch base64-of-32-bytes` for each epoch.")
+
+    signing_key_file: Path | None = Field(
+        None, description="Ed25519 private key (PEM) that certifies erasures; unset: nobody can be erased."
+    )
 
     jwks_url: str | None = Field(None, description="Where the token issuer tells its public keys, a JWKS; https.")
     jwks_file: Path | None = Field(

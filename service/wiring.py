@@ -14,6 +14,7 @@ from service.adapters.jwks import FileKeys, KeySource, UnusableJwks
 from service.adapters.jwks_url import UrlKeys
 from service.adapters.keks import ReadAgain, read_keks
 from service.adapters.metrics_parts import Parts
+from service.adapters.notary import read_notary
 from service.adapters.objects import BucketAddress, S3Objects
 from service.adapters.pictures import PicturePool
 from service.adapters.pictures_process import DecoderLimits
@@ -23,7 +24,7 @@ from service.adapters.postgres.migrate import require_known_schema
 from service.adapters.postgres.standing import Standing
 from service.adapters.postgres.statements import traced
 from service.adapters.postgres.store import PostgresStore
-from service.adapters.system import RandomIds, SystemClock
+from service.adapters.system import RandomIds, SystemClock, installed_version
 from service.adapters.tls_files import TlsFiles, WatchedTls
 from service.adapters.tokens import JwtVerifier, Trust
 from service.adapters.vault import KeyVault
@@ -82,10 +83,11 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
     """Open everything that the use cases need.
 
     Raises:
-        UnusableKekFile, WrongKeks, UnusableGenerators, UnknownSchema, StorageUnavailable, TracesMissing: the server
-            cannot work with what it was given.
+        UnusableKekFile, WrongKeks, UnusableGenerators, UnusableSigningKey, UnknownSchema, StorageUnavailable,
+            TracesMissing: the server cannot work with what it was given.
     """
     generators = read_generators(settings.generators_file)
+    notary = read_notary(settings.signing_key_file) if settings.signing_key_file else None
     async with AsyncExitStack() as stack:
         traces = await stack.enter_async_context(open_traces(settings))
         store, vault = await stack.enter_async_context(open_keys(settings, traces))
@@ -107,6 +109,7 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
             bell=bell,
             chores=chores,
             generators=generators,
+            notary=notary,
             policy=policy(settings),
         )
         yield Built(world, store, objects, chores, pictures.sandbox, Parts(store.database, pictures, bell), traces)
@@ -134,6 +137,7 @@ async def open_server(settings: Settings, built: Built, *, share_port: bool = Fa
         transfer_bytes=settings.transfer_mib * MIB,
         reflection=settings.reflection,
         share_port=share_port,
+        version=installed_version(),
     )
     verifier = JwtVerifier(Trust(settings.token_issuer, settings.token_audience, {}), clock)
     async with IssuerKeys.followed(verifier, key_source(settings), time.monotonic) as tokens:

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from service.adapters.embedded import EmbeddedStores, embedded_stores
 from service.adapters.keks import write_first_kek
+from service.adapters.notary import write_signing_key
 from service.adapters.postgres.migrate import migrate
 from service.config import Settings
 from service.wiring import Built, open_server, open_world
@@ -66,6 +67,7 @@ async def settings(stores: EmbeddedStores, issuer: Issuer, tmp_path_factory: pyt
     """Settings of a server on a free port, with a database of the newest schema."""
     folder = tmp_path_factory.mktemp("keys")
     write_first_kek(folder / "kek")
+    write_signing_key(folder / "signing.pem")
     await migrate(stores.database_url)
     return Settings(
         address="127.0.0.1:0",
@@ -77,6 +79,7 @@ async def settings(stores: EmbeddedStores, issuer: Issuer, tmp_path_factory: pyt
         s3_bucket=stores.s3_bucket,
         s3_secure=stores.s3_secure,
         kek_file=folder / "kek",
+        signing_key_file=folder / "signing.pem",
         jwks_file=issuer.write_jwks(folder / "jwks.json"),
         token_issuer=ISSUER,
         token_audience=AUDIENCE,

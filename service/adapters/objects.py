@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeVar
 
 import certifi
@@ -110,6 +111,15 @@ class S3Objects:
                 raise StorageUnavailable
 
         await self._run("remove", remove)
+
+    async def keys(self, prefix: str, after: str, limit: int) -> list[str]:
+        """See ObjectStore."""
+
+        def keys() -> list[str]:
+            found = self._client.list_objects(self._bucket, prefix, recursive=True, start_after=after or None)
+            return [str(each.object_name) for each in islice(found, limit)]
+
+        return await self._run("list", keys)
 
     async def ping(self) -> None:
         """See ObjectStore."""

@@ -1,6 +1,7 @@
-"""The machine's clock and random ids."""
+"""The machine's clock, random ids, and which software this is."""
 
 from datetime import UTC, datetime
+from importlib import metadata
 from uuid import UUID, uuid4
 
 
@@ -18,3 +19,11 @@ class RandomIds:
     def new_id(self) -> UUID:
         """See Ids."""
         return uuid4()
+
+
+def installed_version() -> str:
+    """Return the version of this software; empty where it runs from a folder without being installed."""
+    try:
+        return metadata.version("me-images")
+    except metadata.PackageNotFoundError:
+        return ""

@@ -11,6 +11,7 @@ from service.adapters.data_dir import claimed
 from service.adapters.dev_identity import AUDIENCE, ISSUER, USER_ID, DevIdentity
 from service.adapters.embedded import EmbeddedStores, embedded_stores
 from service.adapters.keks import write_first_kek
+from service.adapters.notary import write_signing_key
 from service.adapters.postgres.migrate import migrate
 from service.adapters.private_files import write_private
 from service.adapters.system import SystemClock
@@ -59,6 +60,9 @@ def _settings(stores: EmbeddedStores, identity: DevIdentity) -> Settings:
     kek_file = DATA_DIR / "kek"
     if not kek_file.exists():
         write_first_kek(kek_file)
+    signing_key_file = DATA_DIR / "erasure-signing-key.pem"
+    if not signing_key_file.exists():
+        write_signing_key(signing_key_file)
     return Settings(
         address=f"{HOST}:{PORT if is_free(HOST, PORT) else 0}",
         reflection=True,
@@ -69,6 +73,7 @@ def _settings(stores: EmbeddedStores, identity: DevIdentity) -> Settings:
         s3_bucket=stores.s3_bucket,
         s3_secure=stores.s3_secure,
         kek_file=kek_file,
+        signing_key_file=signing_key_file,
         jwks_file=identity.jwks_file,
         token_issuer=ISSUER,
         token_audience=AUDIENCE,

@@ -11,10 +11,11 @@ from service.adapters.generators import UnusableGenerators
 from service.adapters.jwks import UnusableJwks
 from service.adapters.keks import UnusableKekFile
 from service.adapters.metrics_page import MetricsCannotListen
+from service.adapters.notary import UnusableSigningKey
 from service.adapters.postgres.database import UnknownSchema
 from service.adapters.tls_files import UnusableTlsFiles
 from service.config import PREFIX
-from service.domain.errors import StorageUnavailable
+from service.domain.errors import NoSigningKey, StorageUnavailable
 from service.observed import MetricsRefused, TracesMissing
 from service.rpc.server import CannotListen
 from service.usecases.keys import WrongKeks
@@ -23,6 +24,7 @@ from service.wiring import PlaintextRefused
 _SENTENCES: dict[type[Exception], str] = {
     UnknownSchema: "The database has another schema than this server; run `python -m service migrate` of this version.",
     StorageUnavailable: "The database or the object store does not answer; check its address and that it runs.",
+    NoSigningKey: "ME_IMAGES_SIGNING_KEY_FILE is not set: without it no certificate can be told from a forgery.",
     CannotListen: "ME_IMAGES_ADDRESS is taken by another process, or is not an address of this machine.",
     MetricsCannotListen: "ME_IMAGES_METRICS_ADDRESS is taken by another process, or is not an address of this machine.",
     MetricsRefused: "Metrics are told on loopback only; ME_IMAGES_METRICS_ALLOW_REMOTE=true allows another address.",
@@ -36,6 +38,7 @@ _OWN_WORDS = (
     UnusableKekFile,
     WrongKeks,
     UnusableGenerators,
+    UnusableSigningKey,
     UnusableTlsFiles,
     UnusableJwks,
 )

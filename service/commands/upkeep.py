@@ -13,6 +13,7 @@ async def upkeep(settings: Settings) -> int:
         report = await use_case.upkeep(built.world, retention(settings))
     sys.stdout.write(
         f"removed {report.me_images} deleted me-images, {report.media} unused media with {report.objects} objects, "
-        f"{report.requests} answers kept for retries, and {report.events} events\n"
+        f"{report.requests} answers kept for retries, and {report.events} events; "
+        f"filed {report.certificates} certificates of erasure\n"
     )
     return 0

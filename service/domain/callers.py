@@ -14,6 +14,7 @@ class Scope(StrEnum):
     WRITE = "me_images.write"
     WATCH = "me_images.watch"
     RELEASE = "me_images.release"
+    ADMIN = "me_images.admin"
     ON_BEHALF = "me_images.on_behalf"
 
 
@@ -57,11 +58,11 @@ def require_scope(caller: Caller, scope: Scope) -> None:
         raise PermissionDenied
 
 
-def require_everybody(caller: Caller) -> None:
-    """Raise PermissionDenied unless the caller is a service that may watch all users."""
+def require_everybody(caller: Caller, scope: Scope) -> None:
+    """Raise PermissionDenied unless the caller is a service that holds the scope for all users."""
     if caller.kind is not CallerKind.SERVICE:
         raise PermissionDenied
-    require_scope(caller, Scope.WATCH)
+    require_scope(caller, scope)
 
 
 def require_user(caller: Caller, user_id: UserId) -> None:

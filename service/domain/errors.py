@@ -223,6 +223,18 @@ class UnknownGenerator(MeImageError):
     reason = "UNKNOWN_GENERATOR"
 
 
+class UserErased(MeImageError):
+    """This person was erased for good, and the user_id is never used again."""
+
+    reason = "USER_ERASED"
+
+
+class NoSigningKey(MeImageError):
+    """This server has no key to certify an erasure with; its operators set ME_IMAGES_SIGNING_KEY_FILE."""
+
+    reason = "NO_SIGNING_KEY"
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why one reference is refused; ``subject`` is its me_image_id, the name of its slot, or empty for all."""

@@ -63,6 +63,11 @@ class AiSettingsChanged:
     references_enabled: bool
 
 
+@dataclass(frozen=True, slots=True)
+class UserErased:
+    """The user was erased for good; nothing is told of them after it, nor what was told before."""
+
+
 Fact: TypeAlias = (
     MeImageAdded
     | MeImageUpdated
@@ -72,6 +77,7 @@ Fact: TypeAlias = (
     | MeImageRestored
     | MeImagePurged
     | AiSettingsChanged
+    | UserErased
 )
 
 

@@ -23,6 +23,15 @@ class LedgerKind(StrEnum):
     REFERENCES_RELEASED = "REFERENCES_RELEASED"
 
 
+class LedgerFlaw(StrEnum):
+    """What is wrong with an entry."""
+
+    GAP = "GAP"
+    CHAIN = "CHAIN"
+    HASH = "HASH"
+    RELEASE = "RELEASE"
+
+
 @dataclass(frozen=True, slots=True)
 class ReleasedImage:
     """One image that was handed out; ``sha256`` of exactly its bytes, in lower-case hex."""
@@ -107,6 +116,15 @@ def hash_of(entry: LedgerEntry) -> bytes:
     )
     parts = (b"meimage/ledger/1", entry.previous_hash, *(text.encode() for text in texts))
     return hashlib.sha256(b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()
+
+
+def flaw_of(head: LedgerHead, entry: LedgerEntry) -> LedgerFlaw | None:
+    """Return what is wrong with the entry that follows ``head``; None where nothing is."""
+    if entry.sequence != head.sequence + 1:
+        return LedgerFlaw.GAP
+    if entry.previous_hash != head.hash:
+        return LedgerFlaw.CHAIN
+    return None if entry.hash == hash_of(entry) else LedgerFlaw.HASH
 
 
 def _release_texts(release: ReleaseFacts | None) -> Iterator[str]:

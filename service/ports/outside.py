@@ -1,4 +1,4 @@
-"""Time, ids, the bucket, the decoder and the callers' tokens."""
+"""Time, ids, the bucket, the decoder, the notary and the callers' tokens."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from service.domain.callers import Caller
+from service.domain.erasure import ErasureCertificate
 from service.domain.model import MediaType, Rendition
 
 
@@ -39,6 +40,10 @@ class ObjectStore(Protocol):
 
     async def remove(self, keys: Iterable[str]) -> None:
         """Remove objects; a missing one is no error."""
+        ...
+
+    async def keys(self, prefix: str, after: str, limit: int) -> list[str]:
+        """Return keys that begin with ``prefix``, in their order, those behind ``after``."""
         ...
 
     async def ping(self) -> None:
@@ -93,6 +98,18 @@ class Chores(Protocol):
 
     def soon(self, work: Callable[[], Awaitable[object]]) -> None:
         """Do it soon, or never."""
+        ...
+
+
+class Notary(Protocol):
+    """Signs what was done, so that anybody can tell it from what was not."""
+
+    def certify(self, document: str) -> ErasureCertificate:
+        """Return the document with a signature over exactly its bytes."""
+        ...
+
+    def is_genuine(self, certificate: ErasureCertificate) -> bool:
+        """Whether one of our keys signed exactly this document."""
         ...
 
 

@@ -16,6 +16,7 @@ from service.domain.model import (
     UserId,
 )
 from service.domain.references import Selection
+from service.ports.administration import Backlog, HeldEntry, LedgerPosition
 from service.ports.events import EventBatch, EventPosition
 from service.ports.keys import HeldKey, KeyPosition, KeySwap
 from service.ports.records import (
@@ -44,7 +45,7 @@ class Store(Protocol):
         ...
 
     async def user_key(self, user_id: UserId) -> WrappedKey | None:
-        """Return the wrapped key of a user; None for a user who is unknown."""
+        """Return the wrapped key of a user; None for a user who is unknown. Raises UserErased."""
         ...
 
     async def request(self, user_id: UserId, request_id: RequestId) -> RequestRecord | None:
@@ -53,6 +54,10 @@ class Store(Protocol):
 
     async def media_of_content(self, user_id: UserId, content_digest: bytes) -> MediaRecord | None:
         """Return the ready media with these bytes."""
+        ...
+
+    async def media_of_user(self, user_id: UserId) -> list[MediaRecord]:
+        """Return all ready media of a user, oldest first."""
         ...
 
     async def me_image(self, user_id: UserId, me_image_id: MeImageId) -> tuple[WrappedKey, MeImageRecord] | None:
@@ -84,11 +89,14 @@ class Store(Protocol):
         ...
 
     async def references(self, user_id: UserId, selection: Selection, rendition: Rendition) -> References:
-        """Return the person's me-images that a selection names, deleted and not opted in ones too."""
+        """Return the person's me-images that a selection names, deleted and not opted in ones too.
+
+        Raises UserErased.
+        """
         ...
 
     async def ai_settings(self, user_id: UserId) -> AiSettings:
-        """Return the user's settings; the defaults for a user who is unknown."""
+        """Return the user's settings; the defaults for a user who is unknown. Raises UserErased."""
         ...
 
     async def entries(self, user_id: UserId, which: LedgerFilter, before: int | None, limit: int) -> list[LedgerRecord]:
@@ -117,6 +125,18 @@ class Store(Protocol):
 
     async def forget_requests(self, before: datetime, limit: int) -> int:
         """Remove kept answers that are older; return how many."""
+        ...
+
+    async def ledger_page(self, user_id: UserId | None, after: LedgerPosition, limit: int) -> list[HeldEntry]:
+        """Return entries of the user's ledger, or of all, in the order of users and then of sequence numbers."""
+        ...
+
+    async def certificates_to_file(self, limit: int) -> list[tuple[UserId, str]]:
+        """Return erased users whose certificates were not put into the bucket yet, with the certificates."""
+        ...
+
+    async def backlog(self, now: datetime, most: int) -> Backlog:
+        """Return what waits for upkeep, counting up to ``most`` of each."""
         ...
 
     async def some_keys(self, limit: int) -> list[HeldKey]:

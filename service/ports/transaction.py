@@ -16,6 +16,7 @@ from service.domain.model import (
     UserId,
 )
 from service.domain.references import Selection
+from service.ports.administration import ErasableUser
 from service.ports.records import (
     LedgerRecord,
     LockedReferences,
@@ -30,7 +31,11 @@ from service.ports.sealing import WrappedKey
 
 
 class Transaction(Protocol):
-    """One unit of work. Every mutation first locks its user; all methods but that one need the lock."""
+    """One unit of work. Every mutation first locks its user; all methods but that one need the lock.
+
+    Locking a user who is erased raises UserErased. What upkeep and an erasure do needs no user's key, and so none of
+    these locks: a transaction is the only one of its user anyway.
+    """
 
     async def lock_user(self, user_id: UserId, fresh_key: WrappedKey, at: datetime) -> LockedUser:
         """Lock the user and advance the revision; a user who is new gets ``fresh_key``."""
@@ -189,4 +194,19 @@ class Transaction(Protocol):
 
     async def forget_media(self, user_id: UserId, media_id: MediaId) -> None:
         """Remove the rows of a condemned media, once its objects are gone."""
+        ...
+
+    async def erasable_user(self, user_id: UserId) -> ErasableUser:
+        """Return what there is of a user, known or not."""
+        ...
+
+    async def erase_user(self, user_id: UserId, at: datetime, certificate: str) -> int:
+        """Destroy a user's key and remove everything of theirs, but a tombstone; return its revision.
+
+        Media go out of reach at once, and their rows with their objects.
+        """
+        ...
+
+    async def certificate_filed(self, user_id: UserId, at: datetime) -> None:
+        """Note that an erased user's certificate lies in the bucket."""
         ...

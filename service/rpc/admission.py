@@ -33,7 +33,7 @@ from service.rpc.handlers import (
     behavior_of,
     with_stream_requests,
 )
-from service.rpc.methods import CERTIFIED_SCOPES, ENDLESS, FOR_EVERYBODY, SCOPES
+from service.rpc.methods import CERTIFIED_SCOPES, ENDLESS, SCOPES, has_one_scope
 from service.rpc.subjects import admit, bearer_token, require_scope_of
 from service.rpc.transport import certificate_of
 
@@ -96,7 +96,7 @@ class Admission(Wrapping):
             current_call().caller = caller
             if needs_certificate or caller.bound_to is not None:
                 self._require_certificate(caller, context, needed=needs_certificate)
-            if method not in FOR_EVERYBODY:
+            if has_one_scope(method):
                 require_scope_of(caller, method)
             if method in ENDLESS:
                 await self._without_end(method, incoming, context, behavior)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from meimage.v1 import ledger_pb2
+from meimage.v1 import admin_service_pb2, ledger_pb2
 from meimage.v1 import me_image_pb2 as pb
 from meimage.v1 import me_image_service_pb2 as rpc
 
-from service.domain.ledger import LedgerKind
+from service.domain.ledger import LedgerFlaw, LedgerKind
 from service.domain.model import Kind, PrimaryRule, Rendition, Slot
 
 KIND_NUMBERS: Mapping[Kind, pb.Kind.ValueType] = {
@@ -32,6 +32,12 @@ LEDGER_NUMBERS: Mapping[LedgerKind, ledger_pb2.LedgerKind.ValueType] = {
     LedgerKind.REFERENCES_PAUSED: ledger_pb2.LEDGER_KIND_REFERENCES_PAUSED,
     LedgerKind.REFERENCES_RESUMED: ledger_pb2.LEDGER_KIND_REFERENCES_RESUMED,
     LedgerKind.REFERENCES_RELEASED: ledger_pb2.LEDGER_KIND_REFERENCES_RELEASED,
+}
+FLAW_NUMBERS: Mapping[LedgerFlaw, admin_service_pb2.LedgerFlaw.ValueType] = {
+    LedgerFlaw.GAP: admin_service_pb2.LEDGER_FLAW_GAP,
+    LedgerFlaw.CHAIN: admin_service_pb2.LEDGER_FLAW_CHAIN,
+    LedgerFlaw.HASH: admin_service_pb2.LEDGER_FLAW_HASH,
+    LedgerFlaw.RELEASE: admin_service_pb2.LEDGER_FLAW_RELEASE,
 }
 RENDITION_NUMBERS: Mapping[Rendition, pb.Rendition.ValueType] = {
     Rendition.WEBP_320: pb.RENDITION_WEBP_320,

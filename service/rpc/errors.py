@@ -37,6 +37,8 @@ STATUS: Mapping[type[errors.MeImageError], grpc.StatusCode] = {
     errors.MeImageDeleted: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ConsentNotGiven: grpc.StatusCode.FAILED_PRECONDITION,
     errors.AiReferencesPaused: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.UserErased: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.NoSigningKey: grpc.StatusCode.FAILED_PRECONDITION,
     errors.TooManyReferences: grpc.StatusCode.FAILED_PRECONDITION,
     errors.UnknownGenerator: grpc.StatusCode.INVALID_ARGUMENT,
     errors.EtagMismatch: grpc.StatusCode.ABORTED,

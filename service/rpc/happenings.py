@@ -129,3 +129,5 @@ def _write_fact(message: event_pb2.MeImageEvent, fact: events.Fact) -> None:
             message.purged.SetInParent()
         case events.AiSettingsChanged(enabled):
             message.ai_settings_changed.MergeFrom(event_pb2.AiSettingsChanged(references_enabled=enabled))
+        case events.UserErased():
+            message.user_erased.SetInParent()

@@ -6,6 +6,7 @@ from service.domain.callers import Scope
 
 ME_IMAGE_SERVICE = "meimage.v1.MeImageService"
 REFERENCE_SERVICE = "meimage.v1.ReferenceService"
+ADMIN_SERVICE = "meimage.v1.AdminService"
 
 SCOPES: Mapping[str, Scope] = {
     f"/{ME_IMAGE_SERVICE}/UploadMeImage": Scope.WRITE,
@@ -28,25 +29,40 @@ SCOPES: Mapping[str, Scope] = {
     f"/{REFERENCE_SERVICE}/ListReferences": Scope.RELEASE,
     f"/{REFERENCE_SERVICE}/ListGenerators": Scope.RELEASE,
     f"/{REFERENCE_SERVICE}/ReleaseReferences": Scope.RELEASE,
+    f"/{ADMIN_SERVICE}/VerifyLedger": Scope.ADMIN,
+    f"/{ADMIN_SERVICE}/ExportUser": Scope.ADMIN,
+    f"/{ADMIN_SERVICE}/EraseUser": Scope.ADMIN,
+    f"/{ADMIN_SERVICE}/GetStatus": Scope.ADMIN,
 }
 
-CERTIFIED_SCOPES: frozenset[str] = frozenset({Scope.RELEASE, "me_images.admin"})
+CERTIFIED_SCOPES: frozenset[Scope] = frozenset({Scope.RELEASE, Scope.ADMIN})
 """Scopes that reach other people's photos or keys: a server may want their callers to show a certificate, too."""
 
-FOR_EVERYBODY = frozenset({f"/{ME_IMAGE_SERVICE}/ListMeImageEvents", f"/{ME_IMAGE_SERVICE}/WatchMeImages"})
-"""Methods that may name no user, and then are about all; that needs Scope.WATCH instead."""
+FOR_EVERYBODY: Mapping[str, Scope] = {
+    f"/{ME_IMAGE_SERVICE}/ListMeImageEvents": Scope.WATCH,
+    f"/{ME_IMAGE_SERVICE}/WatchMeImages": Scope.WATCH,
+    f"/{ADMIN_SERVICE}/VerifyLedger": Scope.ADMIN,
+}
+"""Methods that may name no user, and then are about all; that needs this scope instead."""
 
-FOR_NOBODY = frozenset({f"/{REFERENCE_SERVICE}/ListGenerators"})
+FOR_NOBODY = frozenset({f"/{REFERENCE_SERVICE}/ListGenerators", f"/{ADMIN_SERVICE}/GetStatus"})
 """Methods that are about no user."""
 
-ENDLESS = frozenset({f"/{ME_IMAGE_SERVICE}/WatchMeImages"})
-"""Methods that go on for as long as the caller likes."""
+ENDLESS = frozenset(
+    {f"/{ME_IMAGE_SERVICE}/WatchMeImages", f"/{ADMIN_SERVICE}/VerifyLedger", f"/{ADMIN_SERVICE}/ExportUser"}
+)
+"""Methods that go on for as long as the caller likes, or as there is something to do."""
 
 _OPEN_SERVICES = (
     "/grpc.health.v1.Health/",
     "/grpc.reflection.v1.ServerReflection/",
     "/grpc.reflection.v1alpha.ServerReflection/",
 )
+
+
+def has_one_scope(method: str) -> bool:
+    """Whether a method needs the same scope whomever it names, so that it is known before the request is."""
+    return FOR_EVERYBODY.get(method) in {None, SCOPES.get(method)}
 
 
 def is_open(method: str) -> bool:

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from meimage.v1.admin_service_pb2_grpc import add_AdminServiceServicer_to_server
 from meimage.v1.me_image_service_pb2_grpc import add_MeImageServiceServicer_to_server
 from meimage.v1.reference_service_pb2_grpc import add_ReferenceServiceServicer_to_server
 
 from service.ports.observing import Observing
 from service.ports.transport import TlsSource
+from service.rpc.admin_service import Administration
 from service.rpc.admission import Admission, Pace, Proof
 from service.rpc.budget import ByteBudget
 from service.rpc.call_log import CallLog
 from service.rpc.errors import Errors
 from service.rpc.health import Pingable, watched_health
 from service.rpc.me_image_service import MeImages
-from service.rpc.methods import ME_IMAGE_SERVICE, REFERENCE_SERVICE
+from service.rpc.methods import ADMIN_SERVICE, ME_IMAGE_SERVICE, REFERENCE_SERVICE
 from service.rpc.reference_service import References
 from service.rpc.transport import credentials
 from service.usecases.world import World
@@ -65,6 +67,7 @@ class Door:
     transfer_bytes: int
     reflection: bool
     share_port: bool
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +92,13 @@ async def serving(
     transfers = ByteBudget(door.transfer_bytes)
     add_MeImageServiceServicer_to_server(MeImages(world, transfers), server)
     add_ReferenceServiceServicer_to_server(References(world, transfers), server)
+    add_AdminServiceServicer_to_server(Administration(world, transfers, door.version), server)
     port, mtls_port = _listen(server, door)
     async with watched_health(needs) as health:
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         if door.reflection:
-            names = (ME_IMAGE_SERVICE, REFERENCE_SERVICE, "grpc.health.v1.Health", reflection.SERVICE_NAME)
-            reflection.enable_server_reflection(names, server)
+            own = (ME_IMAGE_SERVICE, REFERENCE_SERVICE, ADMIN_SERVICE)
+            reflection.enable_server_reflection((*own, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
         await server.start()
         try:
             yield Running(server, port, mtls_port)

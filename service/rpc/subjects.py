@@ -35,7 +35,7 @@ def require_scope_of(caller: Caller, method: str) -> None:
 
 def _require_subject(caller: Caller, method: str, user_id: str) -> None:
     if method in FOR_EVERYBODY and not user_id:
-        require_everybody(caller)
+        require_everybody(caller, FOR_EVERYBODY[method])
         return
     require_scope_of(caller, method)
     require_user(caller, user_id_field(user_id))

@@ -1,10 +1,12 @@
 """Deleting a me-image, bringing it back, and removing it for good."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from pydantic import TypeAdapter
 
 from service.domain.callers import UPKEEP
+from service.domain.errors import UserErased
 from service.domain.events import MeImageDeleted, MeImagePurged, MeImageRestored
 from service.domain.model import MeImage, MeImageId, UserId
 from service.ports.records import MeImageRecord
@@ -50,17 +52,19 @@ async def undelete_me_image(world: World, target: Target) -> MeImage:
 
 
 async def purge(world: World, user_id: UserId, me_image_id: MeImageId) -> bool:
-    """Remove a me-image whose time has come; False when it was brought back in the meantime.
+    """Remove a me-image whose time has come; False when it was brought back, or its user erased, meanwhile.
 
     Its media is condemned in the same transaction unless another me-image uses it, and goes as all such media do.
     """
-    async with mutation_of_known(world, UPKEEP, user_id) as change:
-        found = await change.tx.me_image(user_id, me_image_id) if change else None
-        if change is None or found is None:
-            return False
-        purge_at = found[1].purge_at
-        if purge_at is None or purge_at > change.at:
-            return False
-        await change.tx.remove_me_image(user_id, me_image_id, change.at)
-        change.tell(MeImagePurged(), me_image_id)
-        return True
+    with suppress(UserErased):
+        async with mutation_of_known(world, UPKEEP, user_id) as change:
+            found = await change.tx.me_image(user_id, me_image_id) if change else None
+            if change is None or found is None:
+                return False
+            purge_at = found[1].purge_at
+            if purge_at is None or purge_at > change.at:
+                return False
+            await change.tx.remove_me_image(user_id, me_image_id, change.at)
+            change.tell(MeImagePurged(), me_image_id)
+            return True
+    return False

@@ -8,6 +8,7 @@ from service.domain.callers import Caller
 from service.domain.errors import MeImageDeleted, MeImageNotFound
 from service.domain.model import MediaId, MediaType, MeImageId, Rendition, UserId
 from service.domain.objects import ORIGINAL, object_key
+from service.usecases.erased import refuse_erased
 from service.usecases.renditions import ensure_rendition
 from service.usecases.sealed import UserSeals, seals_of
 from service.usecases.world import World
@@ -49,6 +50,7 @@ async def find_download(world: World, wish: Wish) -> Download:
     """Return what to download; a rendition is made on first need. Raises MeImageNotFound, MeImageDeleted."""
     found = await world.store.me_image(wish.user_id, wish.me_image_id)
     if found is None:
+        await refuse_erased(world, wish.user_id)
         raise MeImageNotFound
     wrapped, record = found
     if record.deleted_at is not None:

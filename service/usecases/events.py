@@ -8,10 +8,12 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from service.domain.errors import InvalidResumeToken, ResumeTokenExpired
+from service.domain import events
+from service.domain.errors import InvalidResumeToken, ResumeTokenExpired, UserErased
 from service.domain.events import Event
 from service.domain.model import UserId
 from service.ports.events import EventBatch, EventPosition
+from service.usecases.erased import refuse_erased
 from service.usecases.tokens import read_token, write_token
 from service.usecases.world import World
 
@@ -45,6 +47,10 @@ async def list_events(world: World, user_id: UserId | None, resume_token: str, p
     position = _position(world, user_id, resume_token) if resume_token else OLDEST
     now = world.clock.now()
     batch = await _read(world, user_id, position, page_size)
+    if user_id is not None and not batch.events:
+        await refuse_erased(world, user_id)
+    if user_id is not None and any(_is_erasure(event) for _, event in batch.events):
+        raise UserErased
     last, at = (batch.events[-1][0], batch.events[-1][1].at) if batch.events else (position, now)
     return EventPage(tuple(event for _, event in batch.events), _token(user_id, last, at))
 
@@ -52,12 +58,15 @@ async def list_events(world: World, user_id: UserId | None, resume_token: str, p
 async def watch_events(world: World, user_id: UserId | None, resume_token: str) -> AsyncGenerator[Told, None]:
     """Tell what happens from a token on, or from now on, for ever. Raises InvalidResumeToken, ResumeTokenExpired.
 
+    A watch of one user who is erased tells that, if it has not been told yet, and ends with UserErased.
     Nothing is buffered: the next events are read when the last ones were taken.
     """
     if resume_token:
         position = _position(world, user_id, resume_token)
     else:
         position = await world.store.newest_position()
+        if user_id is not None:
+            await refuse_erased(world, user_id)
     with world.bell.listen(user_id) as ears:
         checkpoint_due = world.clock.now()
         while True:
@@ -70,7 +79,12 @@ async def watch_events(world: World, user_id: UserId | None, resume_token: str) 
             for place, event in batch.events:
                 yield Told(event, _token(user_id, place, event.at))
                 position = place
+                if user_id is not None and _is_erasure(event):
+                    raise UserErased
             if not batch.events:
+                if resume_token and user_id is not None:
+                    await refuse_erased(world, user_id)
+                    resume_token = ""
                 left = (checkpoint_due - world.clock.now()).total_seconds()
                 await ears.wait(SETTLE_SECONDS if batch.more_to_come else max(left, 0))
 
@@ -79,6 +93,10 @@ async def _read(world: World, user_id: UserId | None, after: EventPosition, limi
     if user_id is None:
         return await world.store.events_of_all(after, limit)
     return await world.store.events(user_id, after, limit)
+
+
+def _is_erasure(event: Event) -> bool:
+    return isinstance(event.fact, events.UserErased)
 
 
 def _token(user_id: UserId | None, position: EventPosition, at: datetime) -> str:

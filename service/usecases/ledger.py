@@ -9,6 +9,7 @@ from service.domain.ledger import LedgerEntry, ReleaseFacts
 from service.domain.model import UserId
 from service.ports.records import LedgerFilter, LedgerRecord, SealedRelease
 from service.ports.sealing import Purpose, SealContext
+from service.usecases.erased import refuse_erased
 from service.usecases.sealed import UserSeals, seals_of
 from service.usecases.tokens import read_token, write_token
 from service.usecases.world import World
@@ -45,6 +46,8 @@ async def list_ledger(world: World, query: LedgerQuery) -> LedgerPage:
             raise InvalidPageToken
         (before,) = position
     records = await world.store.entries(query.user_id, which, before, query.page_size + 1)
+    if not records:
+        await refuse_erased(world, query.user_id)
     shown = records[: query.page_size]
     more = len(records) > query.page_size
     next_page_token = write_token(bound, shown[-1].sequence) if more else ""
@@ -71,14 +74,8 @@ def sealed_entry(seals: UserSeals, entry: LedgerEntry) -> LedgerRecord:
     )
 
 
-async def _opened(world: World, user_id: UserId, records: list[LedgerRecord]) -> tuple[LedgerEntry, ...]:
-    """Open entries; the key is fetched only where one tells of a release."""
-    wrapped = await world.store.user_key(user_id) if any(record.release for record in records) else None
-    seals = seals_of(world.vault, user_id, wrapped) if wrapped else None
-    return tuple(_entry(seals, record) for record in records)
-
-
-def _entry(seals: UserSeals | None, record: LedgerRecord) -> LedgerEntry:
+def opened_entry(seals: UserSeals | None, record: LedgerRecord) -> LedgerEntry:
+    """Open a row; without seals, what it tells of a release stays away. Raises SealBroken."""
     release = None
     if record.release is not None and seals is not None:
         plain = seals.vault.open(seals.key, _context(record.user_id, record.sequence), record.release.sealed)
@@ -94,6 +91,13 @@ def _entry(seals: UserSeals | None, record: LedgerRecord) -> LedgerEntry:
         hash=record.hash,
         release=release,
     )
+
+
+async def _opened(world: World, user_id: UserId, records: list[LedgerRecord]) -> tuple[LedgerEntry, ...]:
+    """Open entries; the key is fetched only where one tells of a release."""
+    wrapped = await world.store.user_key(user_id) if any(record.release for record in records) else None
+    seals = seals_of(world.vault, user_id, wrapped) if wrapped else None
+    return tuple(opened_entry(seals, record) for record in records)
 
 
 def _context(user_id: UserId, sequence: int) -> SealContext:

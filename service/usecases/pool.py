@@ -7,6 +7,7 @@ from service.domain.errors import MeImageNotFound
 from service.domain.model import THUMBNAIL, MediaId, MeImage, MeImageId, UserId
 from service.domain.objects import object_key
 from service.ports.records import ListFilter, ListPosition
+from service.usecases.erased import refuse_erased
 from service.usecases.paging import page_token, position_of
 from service.usecases.sealed import UserSeals, seals_of
 from service.usecases.world import World
@@ -36,6 +37,7 @@ async def get_me_image(world: World, user_id: UserId, me_image_id: MeImageId) ->
     """Return one me-image. Raises MeImageNotFound, for those of other users too."""
     found = await world.store.me_image(user_id, me_image_id)
     if found is None:
+        await refuse_erased(world, user_id)
         raise MeImageNotFound
     wrapped, record = found
     return seals_of(world.vault, user_id, wrapped).me_image(record)
@@ -46,6 +48,7 @@ async def list_me_images(world: World, query: ListQuery) -> Page:
     after = position_of(query.user_id, query.which, query.page_token)
     wrapped, records = await world.store.me_images(query.user_id, query.which, after, query.page_size + 1)
     if wrapped is None:
+        await refuse_erased(world, query.user_id)
         return Page((), (), "")
     seals = seals_of(world.vault, query.user_id, wrapped)
     me_images = tuple(seals.me_image(record) for record in records[: query.page_size])

@@ -11,6 +11,7 @@ from service.domain.events import MeImagePrimaryChanged
 from service.domain.model import MeImage, MeImageId, PrimaryRule, RequestId, Slot, UserId
 from service.ports.records import MeImageRecord
 from service.usecases.answers import Retryable
+from service.usecases.erased import refuse_erased
 from service.usecases.mutation import Mutation, Target, change_me_image, mutation_of_known
 from service.usecases.sealed import seals_of
 from service.usecases.world import World
@@ -92,6 +93,7 @@ async def get_primary(world: World, user_id: UserId, slot: Slot) -> tuple[MeImag
     """Return what stands for a slot, and the rule that chose it. Raises SlotEmpty."""
     found = await world.store.primary(user_id, slot)
     if found is None:
+        await refuse_erased(world, user_id)
         raise SlotEmpty
     wrapped, record, rule = found
     return seals_of(world.vault, user_id, wrapped).me_image(record), rule

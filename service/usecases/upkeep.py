@@ -1,18 +1,18 @@
 """Removing what its time has come for: deleted me-images, unused media with their objects, old answers and events.
 
-A media is condemned under its user's lock, so that nobody can claim it any more; then its objects go, then its
-rows. Whatever is interrupted goes on in the next run.
+A media is condemned in a transaction that is the only one of its user, so that nobody can claim it any more; then its
+objects go, then its rows. That needs no key: what an erased user leaves behind goes the same way. Whatever is
+interrupted goes on in the next run.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from service.domain.callers import UPKEEP
 from service.domain.model import MediaId, MeImageId, UserId
 from service.domain.objects import ORIGINAL, object_key
 from service.usecases.deletion import purge
-from service.usecases.mutation import mutation_of_known
+from service.usecases.erase import file_certificate
 from service.usecases.world import World
 
 BATCH = 200
@@ -35,13 +35,14 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class UpkeepReport:
-    """What one run removed."""
+    """What one run removed, and the certificates of erasure that it put into the bucket."""
 
     me_images: int
     media: int
     objects: int
     requests: int
     events: int
+    certificates: int
 
 
 async def upkeep(world: World, retention: Retention) -> UpkeepReport:
@@ -58,7 +59,7 @@ async def upkeep(world: World, retention: Retention) -> UpkeepReport:
     now = world.clock.now()
     requests = await _forget(world.store.forget_requests, now - retention.requests)
     events = await _forget(world.store.forget_events, now - world.policy.event_retention - LATE_EVENTS)
-    return UpkeepReport(me_images, media, objects, requests, events)
+    return UpkeepReport(me_images, media, objects, requests, events, await _file_certificates(world))
 
 
 async def _purge(world: World) -> int:
@@ -78,18 +79,15 @@ async def _stale(world: World, retention: Retention) -> list[tuple[UserId, Media
 
 async def _sweep(world: World, retention: Retention, user_id: UserId, media_id: MediaId) -> int:
     """Remove one media; return how many objects went, 0 when it was claimed in the meantime."""
-    async with mutation_of_known(world, UPKEEP, user_id) as change:
-        if change is None:
-            return 0
-        pending_before, unclaimed_before = retention.limits(change.at)
-        variants = await change.tx.condemn_media(user_id, media_id, pending_before, unclaimed_before)
+    async with world.store.transaction(user_id) as tx:
+        pending_before, unclaimed_before = retention.limits(world.clock.now())
+        variants = await tx.condemn_media(user_id, media_id, pending_before, unclaimed_before)
     if variants is None:
         return 0
     keys = [object_key(media_id, variant) for variant in (ORIGINAL, *variants)]
     await world.objects.remove(keys)
-    async with mutation_of_known(world, UPKEEP, user_id) as change:
-        if change is not None:
-            await change.tx.forget_media(user_id, media_id)
+    async with world.store.transaction(user_id) as tx:
+        await tx.forget_media(user_id, media_id)
     return len(keys)
 
 
@@ -112,15 +110,24 @@ async def _stale_renditions(world: World, retention: Retention) -> list[tuple[Us
 async def _sweep_rendition(
     world: World, retention: Retention, user_id: UserId, media_id: MediaId, variant: str
 ) -> bool:
-    async with mutation_of_known(world, UPKEEP, user_id) as change:
+    async with world.store.transaction(user_id) as tx:
         pending_before, _ = retention.limits(world.clock.now())
-        if change is None or not await change.tx.condemn_rendition(user_id, media_id, variant, pending_before):
+        if not await tx.condemn_rendition(user_id, media_id, variant, pending_before):
             return False
     await world.objects.remove([object_key(media_id, variant)])
-    async with mutation_of_known(world, UPKEEP, user_id) as change:
-        if change is not None:
-            await change.tx.forget_rendition(user_id, media_id, variant)
+    async with world.store.transaction(user_id) as tx:
+        await tx.forget_rendition(user_id, media_id, variant)
     return True
+
+
+async def _file_certificates(world: World) -> int:
+    """Put certificates into the bucket where an erasure was interrupted before it could."""
+    total = 0
+    while waiting := await world.store.certificates_to_file(BATCH):
+        for user_id, certificate in waiting:
+            await file_certificate(world, user_id, certificate)
+        total += len(waiting)
+    return total
 
 
 async def _forget(forget: Callable[[datetime, int], Awaitable[int]], before: datetime) -> int:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from service.domain.generators import Generator
 from service.ports.events import Bell
-from service.ports.outside import Chores, Clock, Ids, ObjectStore, Pictures
+from service.ports.outside import Chores, Clock, Ids, Notary, ObjectStore, Pictures
 from service.ports.sealing import Vault
 from service.ports.store import Store
 
@@ -22,7 +22,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The ports, as the composition root built them."""
+    """The ports, as the composition root built them; without a notary nobody is erased."""
 
     clock: Clock
     ids: Ids
@@ -33,4 +33,5 @@ class World:
     bell: Bell
     chores: Chores
     generators: Mapping[str, Generator]
+    notary: Notary | None
     policy: Policy

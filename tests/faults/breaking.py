@@ -37,6 +37,10 @@ class Breaking:
             await self.before_remove(doomed[0])
         await self.whole.remove(doomed)
 
+    async def keys(self, prefix: str, after: str, limit: int) -> list[str]:
+        """See ObjectStore."""
+        return await self.whole.keys(prefix, after, limit)
+
     async def ping(self) -> None:
         """See ObjectStore."""
         await self.whole.ping()

@@ -54,6 +54,19 @@ async def test_what_was_removed_is_missing_and_removing_it_again_is_no_error(obj
     await objects.remove([])
 
 
+async def test_keys_come_in_pages_of_their_prefix_alone(objects: S3Objects, key: str) -> None:
+    wanted = [f"{key}/{number:02}.json" for number in range(7)]
+    for each in (*wanted, f"{key}-beside"):
+        await objects.put(each, b"sealed")
+    for size in (1, 3, 7, 100):
+        found: list[str] = []
+        while page := await objects.keys(f"{key}/", found[-1] if found else "", size):
+            assert len(page) <= size
+            found += page
+        assert found == wanted
+    assert await objects.keys(f"{key}/none", "", 10) == []
+
+
 async def test_the_largest_photo_goes_in_one_request(
     objects: S3Objects, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

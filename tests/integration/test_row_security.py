@@ -11,11 +11,23 @@ import asyncpg
 import pytest
 from meimage.v1 import me_image_pb2 as pb
 
-from service.adapters.postgres import events, ledger, me_images, references, renditions, requests, slots, users
+from service.adapters.postgres import (
+    erasure,
+    events,
+    ledger,
+    me_images,
+    oversight,
+    references,
+    renditions,
+    requests,
+    slots,
+    users,
+)
 from service.adapters.postgres.database import APPLICATION_ROLE
 from service.domain.ledger import LedgerHead
 from service.domain.model import MediaId, MeImageId, Rendition, RequestId, Slot, UserId
 from service.domain.references import Selection
+from service.ports.administration import BEFORE_ALL, ErasableUser
 from service.ports.events import EventPosition
 from service.ports.records import LedgerFilter, ListFilter, LockedUser, References
 from service.ports.sealing import WrappedKey
@@ -129,7 +141,7 @@ async def test_statements_without_their_where_leak_nothing(
 ) -> None:
     """Every statement of these tables that says whose rows it wants is made to forget it."""
     forgetful = 0
-    for module in (events, ledger, me_images, references, renditions, requests, slots, users):
+    for module in (erasure, events, ledger, me_images, oversight, references, renditions, requests, slots, users):
         for name, statement in vars(module).copy().items():
             if isinstance(statement, str) and name.startswith("_") and OWN_ROWS.search(statement):
                 forgotten = OWN_ROWS.sub("($1::text IS NOT NULL)", statement)
@@ -148,6 +160,7 @@ async def test_statements_without_their_where_leak_nothing(
     assert await store.references(me, named, Rendition.WEBP_320) == References()
     assert await store.rendition(me, MediaId(UUID(of_bob.media.media_id)), Rendition.WEBP_320) is None
     assert await store.entries(me, LedgerFilter(), None, 10) == []
+    assert await store.ledger_page(me, BEFORE_ALL, 10) == []
     assert (await store.events(me, EventPosition(0, -1), 10)).events == ()
     async with store.transaction(me) as tx:
         assert await tx.lock_known_user(me) is None
@@ -155,6 +168,7 @@ async def test_statements_without_their_where_leak_nothing(
         assert await tx.lock_references(me, named, Rendition.WEBP_320) is None
         assert await tx.holders(me) == {}
         assert await tx.count_me_images(me) == 0
+        assert await tx.erasable_user(me) == ErasableUser(None, None, False, 0, 0, 0, None)
         assert await tx.ledger_head(me) == LedgerHead()
         await tx.empty_slots(me, list(Slot))
         await tx.touch(LockedUser(me, 99, WrappedKey(b"")), [of], datetime.now(UTC))

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import grpc
 import pytest
@@ -15,6 +15,7 @@ from tests import rules
 from tests.conftest import Served
 from tests.people import Person, person, refused
 from tests.sweeping import later, swept
+from tests.tokens import Issuer
 from tests.watching import watching
 
 MONTH = timedelta(days=30)
@@ -110,12 +111,14 @@ async def test_no_token_is_good_for_events_that_are_gone(
 
 
 async def test_whoever_keeps_asking_never_gets_too_old(
-    alice: Person, served: Served, told: list[event_pb2.MeImageEvent]
+    alice: Person, issuer: Issuer, served: Served, told: list[event_pb2.MeImageEvent]
 ) -> None:
+    lasting = issuer.user(alice.user_id, exp=int((datetime.now(UTC) + timedelta(days=50)).timestamp()))
+    patient = replace(alice, token=lasting)
     token = (await rules.event_page(alice)).resume_token
     async with after(served, timedelta(days=20), alice) as once:
         token = (await rules.event_page(once, token)).resume_token
-    async with after(served, timedelta(days=40), alice) as again, watching(again, token) as watch:
+    async with after(served, timedelta(days=40), patient) as again, watching(again, token) as watch:
         await rules.switch(again, enabled=False)
         assert rules.facts(await watch.until(1)) == ["ai_settings_changed"]
     assert told

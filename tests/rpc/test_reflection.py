@@ -5,7 +5,7 @@ import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from service.rpc.methods import ME_IMAGE_SERVICE, REFERENCE_SERVICE, SCOPES
+from service.rpc.methods import ADMIN_SERVICE, ME_IMAGE_SERVICE, REFERENCE_SERVICE, SCOPES
 from tests.conftest import Serve, Served
 
 
@@ -23,6 +23,7 @@ async def test_it_lists_the_services(served: Served) -> None:
     assert {service.name for service in listed} == {
         "meimage.v1.MeImageService",
         "meimage.v1.ReferenceService",
+        "meimage.v1.AdminService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
     }
@@ -30,7 +31,7 @@ async def test_it_lists_the_services(served: Served) -> None:
 
 async def test_it_describes_the_contract(served: Served) -> None:
     methods = set()
-    for name in (ME_IMAGE_SERVICE, REFERENCE_SERVICE):
+    for name in (ME_IMAGE_SERVICE, REFERENCE_SERVICE, ADMIN_SERVICE):
         answer = await asked(served, file_containing_symbol=name)
         for raw in answer.file_descriptor_response.file_descriptor_proto:
             for service in FileDescriptorProto.FromString(raw).service:

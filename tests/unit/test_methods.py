@@ -5,12 +5,20 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
-from meimage.v1 import error_reason_pb2, me_image_service_pb2, reference_service_pb2
+from meimage.v1 import admin_service_pb2, error_reason_pb2, me_image_service_pb2, reference_service_pb2
 
-from service.domain.callers import Scope
-from service.rpc.methods import FOR_EVERYBODY, FOR_NOBODY, ME_IMAGE_SERVICE, REFERENCE_SERVICE, SCOPES, is_open
+from service.rpc.methods import (
+    ADMIN_SERVICE,
+    FOR_EVERYBODY,
+    FOR_NOBODY,
+    ME_IMAGE_SERVICE,
+    REFERENCE_SERVICE,
+    SCOPES,
+    has_one_scope,
+    is_open,
+)
 
-FILES = (me_image_service_pb2.DESCRIPTOR, reference_service_pb2.DESCRIPTOR)
+FILES = (me_image_service_pb2.DESCRIPTOR, reference_service_pb2.DESCRIPTOR, admin_service_pb2.DESCRIPTOR)
 SERVICES = [service for file in FILES for service in file.services_by_name.values()]
 METHODS = {f"/{service.full_name}/{method.name}": method for service in SERVICES for method in service.methods}
 PROTOS = Path(__file__).parents[2] / "protos"
@@ -35,13 +43,15 @@ def names_a_user(message: Descriptor) -> bool:
 
 def test_every_method_has_a_scope_and_every_scope_a_method() -> None:
     assert set(SCOPES) == set(METHODS)
-    assert {service.full_name for service in SERVICES} == {ME_IMAGE_SERVICE, REFERENCE_SERVICE}
+    assert {service.full_name for service in SERVICES} == {ME_IMAGE_SERVICE, REFERENCE_SERVICE, ADMIN_SERVICE}
 
 
 @every_method
 def test_the_contract_names_the_same_scope(name: str) -> None:
-    for_everybody = f"One person: scope `{SCOPES[name]}`; all: `{Scope.WATCH}`."
-    expected = for_everybody if name in FOR_EVERYBODY else f"Scope `{SCOPES[name]}`."
+    if has_one_scope(name):
+        expected = f"Scope `{SCOPES[name]}`."
+    else:
+        expected = f"One person: scope `{SCOPES[name]}`; all: `{FOR_EVERYBODY[name]}`."
     assert expected in comment_of(METHODS[name])
 
 

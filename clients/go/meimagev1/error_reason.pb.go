@@ -90,6 +90,10 @@ const (
 	ErrorReason_ERROR_REASON_UNKNOWN_GENERATOR ErrorReason = 30
 	// UNAVAILABLE: the server is stopping, so a watch ends; resume it with its last token, and another server answers.
 	ErrorReason_ERROR_REASON_SERVER_STOPPING ErrorReason = 31
+	// FAILED_PRECONDITION: the person was erased for good; the `user_id` is never used again. Any call that names the person may say so.
+	ErrorReason_ERROR_REASON_USER_ERASED ErrorReason = 32
+	// FAILED_PRECONDITION: this server has no key to certify an erasure with, so it erases nobody.
+	ErrorReason_ERROR_REASON_NO_SIGNING_KEY ErrorReason = 33
 )
 
 // Enum value maps for ErrorReason.
@@ -127,6 +131,8 @@ var (
 		29: "ERROR_REASON_TOO_MANY_REFERENCES",
 		30: "ERROR_REASON_UNKNOWN_GENERATOR",
 		31: "ERROR_REASON_SERVER_STOPPING",
+		32: "ERROR_REASON_USER_ERASED",
+		33: "ERROR_REASON_NO_SIGNING_KEY",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":            0,
@@ -161,6 +167,8 @@ var (
 		"ERROR_REASON_TOO_MANY_REFERENCES":    29,
 		"ERROR_REASON_UNKNOWN_GENERATOR":      30,
 		"ERROR_REASON_SERVER_STOPPING":        31,
+		"ERROR_REASON_USER_ERASED":            32,
+		"ERROR_REASON_NO_SIGNING_KEY":         33,
 	}
 )
 
@@ -196,7 +204,7 @@ var File_meimage_v1_error_reason_proto protoreflect.FileDescriptor
 const file_meimage_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
 	"\x1dmeimage/v1/error_reason.proto\x12\n" +
-	"meimage.v1*\xdb\b\n" +
+	"meimage.v1*\x9a\t\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_UNAUTHENTICATED\x10\x01\x12\"\n" +
@@ -230,7 +238,9 @@ const file_meimage_v1_error_reason_proto_rawDesc = "" +
 	"!ERROR_REASON_AI_REFERENCES_PAUSED\x10\x1c\x12$\n" +
 	" ERROR_REASON_TOO_MANY_REFERENCES\x10\x1d\x12\"\n" +
 	"\x1eERROR_REASON_UNKNOWN_GENERATOR\x10\x1e\x12 \n" +
-	"\x1cERROR_REASON_SERVER_STOPPING\x10\x1fB\x90\x01\n" +
+	"\x1cERROR_REASON_SERVER_STOPPING\x10\x1f\x12\x1c\n" +
+	"\x18ERROR_REASON_USER_ERASED\x10 \x12\x1f\n" +
+	"\x1bERROR_REASON_NO_SIGNING_KEY\x10!B\x90\x01\n" +
 	"\x0ecom.meimage.v1B\x10ErrorReasonProtoP\x01Z#me-images.example/meimage/meimagev1\xa2\x02\x03MXX\xaa\x02\n" +
 	"Meimage.V1\xca\x02\n" +
 	"Meimage\\V1\xe2\x02\x16Meimage\\V1\\GPBMetadata\xea\x02\vMeimage::V1b\x06proto3"

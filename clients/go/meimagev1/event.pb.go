@@ -399,6 +399,43 @@ func (x *AiSettingsChanged) GetReferencesEnabled() bool {
 	return false
 }
 
+// The person was erased for good: forget everything of them. Their earlier events are not told any more, and none follows.
+type UserErased struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserErased) Reset() {
+	*x = UserErased{}
+	mi := &file_meimage_v1_event_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserErased) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserErased) ProtoMessage() {}
+
+func (x *UserErased) ProtoReflect() protoreflect.Message {
+	mi := &file_meimage_v1_event_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserErased.ProtoReflect.Descriptor instead.
+func (*UserErased) Descriptor() ([]byte, []int) {
+	return file_meimage_v1_event_proto_rawDescGZIP(), []int{8}
+}
+
 // Something that happened to a person's pool. Holds ids and facts, never a label or a tag.
 type MeImageEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -413,7 +450,7 @@ type MeImageEvent struct {
 	Time *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
 	// Who made the call: "user:" or "service:" and the token's subject; "upkeep" for the service itself.
 	Caller string `protobuf:"bytes,5,opt,name=caller,proto3" json:"caller,omitempty"`
-	// UUID of the me-image that it is about; empty for AiSettingsChanged.
+	// UUID of the me-image that it is about; empty for AiSettingsChanged and UserErased.
 	MeImageId string `protobuf:"bytes,6,opt,name=me_image_id,json=meImageId,proto3" json:"me_image_id,omitempty"`
 	// What happened.
 	//
@@ -427,6 +464,7 @@ type MeImageEvent struct {
 	//	*MeImageEvent_Restored
 	//	*MeImageEvent_Purged
 	//	*MeImageEvent_AiSettingsChanged
+	//	*MeImageEvent_UserErased
 	Fact          isMeImageEvent_Fact `protobuf_oneof:"fact"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -434,7 +472,7 @@ type MeImageEvent struct {
 
 func (x *MeImageEvent) Reset() {
 	*x = MeImageEvent{}
-	mi := &file_meimage_v1_event_proto_msgTypes[8]
+	mi := &file_meimage_v1_event_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -446,7 +484,7 @@ func (x *MeImageEvent) String() string {
 func (*MeImageEvent) ProtoMessage() {}
 
 func (x *MeImageEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_meimage_v1_event_proto_msgTypes[8]
+	mi := &file_meimage_v1_event_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -459,7 +497,7 @@ func (x *MeImageEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeImageEvent.ProtoReflect.Descriptor instead.
 func (*MeImageEvent) Descriptor() ([]byte, []int) {
-	return file_meimage_v1_event_proto_rawDescGZIP(), []int{8}
+	return file_meimage_v1_event_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *MeImageEvent) GetEventId() string {
@@ -583,6 +621,15 @@ func (x *MeImageEvent) GetAiSettingsChanged() *AiSettingsChanged {
 	return nil
 }
 
+func (x *MeImageEvent) GetUserErased() *UserErased {
+	if x != nil {
+		if x, ok := x.Fact.(*MeImageEvent_UserErased); ok {
+			return x.UserErased
+		}
+	}
+	return nil
+}
+
 type isMeImageEvent_Fact interface {
 	isMeImageEvent_Fact()
 }
@@ -627,6 +674,11 @@ type MeImageEvent_AiSettingsChanged struct {
 	AiSettingsChanged *AiSettingsChanged `protobuf:"bytes,14,opt,name=ai_settings_changed,json=aiSettingsChanged,proto3,oneof"`
 }
 
+type MeImageEvent_UserErased struct {
+	// Erased for good.
+	UserErased *UserErased `protobuf:"bytes,15,opt,name=user_erased,json=userErased,proto3,oneof"`
+}
+
 func (*MeImageEvent_Added) isMeImageEvent_Fact() {}
 
 func (*MeImageEvent_Updated) isMeImageEvent_Fact() {}
@@ -642,6 +694,8 @@ func (*MeImageEvent_Restored) isMeImageEvent_Fact() {}
 func (*MeImageEvent_Purged) isMeImageEvent_Fact() {}
 
 func (*MeImageEvent_AiSettingsChanged) isMeImageEvent_Fact() {}
+
+func (*MeImageEvent_UserErased) isMeImageEvent_Fact() {}
 
 var File_meimage_v1_event_proto protoreflect.FileDescriptor
 
@@ -666,7 +720,9 @@ const file_meimage_v1_event_proto_rawDesc = "" +
 	"\x0fMeImageRestored\"\x0f\n" +
 	"\rMeImagePurged\"B\n" +
 	"\x11AiSettingsChanged\x12-\n" +
-	"\x12references_enabled\x18\x01 \x01(\bR\x11referencesEnabled\"\xda\x05\n" +
+	"\x12references_enabled\x18\x01 \x01(\bR\x11referencesEnabled\"\f\n" +
+	"\n" +
+	"UserErased\"\x95\x06\n" +
 	"\fMeImageEvent\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x1a\n" +
@@ -682,7 +738,9 @@ const file_meimage_v1_event_proto_rawDesc = "" +
 	"\adeleted\x18\v \x01(\v2\x1a.meimage.v1.MeImageDeletedH\x00R\adeleted\x129\n" +
 	"\brestored\x18\f \x01(\v2\x1b.meimage.v1.MeImageRestoredH\x00R\brestored\x123\n" +
 	"\x06purged\x18\r \x01(\v2\x19.meimage.v1.MeImagePurgedH\x00R\x06purged\x12O\n" +
-	"\x13ai_settings_changed\x18\x0e \x01(\v2\x1d.meimage.v1.AiSettingsChangedH\x00R\x11aiSettingsChangedB\x06\n" +
+	"\x13ai_settings_changed\x18\x0e \x01(\v2\x1d.meimage.v1.AiSettingsChangedH\x00R\x11aiSettingsChanged\x129\n" +
+	"\vuser_erased\x18\x0f \x01(\v2\x16.meimage.v1.UserErasedH\x00R\n" +
+	"userErasedB\x06\n" +
 	"\x04factB\x8a\x01\n" +
 	"\x0ecom.meimage.v1B\n" +
 	"EventProtoP\x01Z#me-images.example/meimage/meimagev1\xa2\x02\x03MXX\xaa\x02\n" +
@@ -701,7 +759,7 @@ func file_meimage_v1_event_proto_rawDescGZIP() []byte {
 	return file_meimage_v1_event_proto_rawDescData
 }
 
-var file_meimage_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_meimage_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_meimage_v1_event_proto_goTypes = []any{
 	(*MeImageAdded)(nil),              // 0: meimage.v1.MeImageAdded
 	(*MeImageUpdated)(nil),            // 1: meimage.v1.MeImageUpdated
@@ -711,16 +769,17 @@ var file_meimage_v1_event_proto_goTypes = []any{
 	(*MeImageRestored)(nil),           // 5: meimage.v1.MeImageRestored
 	(*MeImagePurged)(nil),             // 6: meimage.v1.MeImagePurged
 	(*AiSettingsChanged)(nil),         // 7: meimage.v1.AiSettingsChanged
-	(*MeImageEvent)(nil),              // 8: meimage.v1.MeImageEvent
-	(Kind)(0),                         // 9: meimage.v1.Kind
-	(Slot)(0),                         // 10: meimage.v1.Slot
-	(*timestamppb.Timestamp)(nil),     // 11: google.protobuf.Timestamp
+	(*UserErased)(nil),                // 8: meimage.v1.UserErased
+	(*MeImageEvent)(nil),              // 9: meimage.v1.MeImageEvent
+	(Kind)(0),                         // 10: meimage.v1.Kind
+	(Slot)(0),                         // 11: meimage.v1.Slot
+	(*timestamppb.Timestamp)(nil),     // 12: google.protobuf.Timestamp
 }
 var file_meimage_v1_event_proto_depIdxs = []int32{
-	9,  // 0: meimage.v1.MeImageAdded.kind:type_name -> meimage.v1.Kind
-	10, // 1: meimage.v1.MeImagePrimaryChanged.slot:type_name -> meimage.v1.Slot
-	11, // 2: meimage.v1.MeImageDeleted.purge_time:type_name -> google.protobuf.Timestamp
-	11, // 3: meimage.v1.MeImageEvent.time:type_name -> google.protobuf.Timestamp
+	10, // 0: meimage.v1.MeImageAdded.kind:type_name -> meimage.v1.Kind
+	11, // 1: meimage.v1.MeImagePrimaryChanged.slot:type_name -> meimage.v1.Slot
+	12, // 2: meimage.v1.MeImageDeleted.purge_time:type_name -> google.protobuf.Timestamp
+	12, // 3: meimage.v1.MeImageEvent.time:type_name -> google.protobuf.Timestamp
 	0,  // 4: meimage.v1.MeImageEvent.added:type_name -> meimage.v1.MeImageAdded
 	1,  // 5: meimage.v1.MeImageEvent.updated:type_name -> meimage.v1.MeImageUpdated
 	2,  // 6: meimage.v1.MeImageEvent.ai_reference_toggled:type_name -> meimage.v1.MeImageAiReferenceToggled
@@ -729,11 +788,12 @@ var file_meimage_v1_event_proto_depIdxs = []int32{
 	5,  // 9: meimage.v1.MeImageEvent.restored:type_name -> meimage.v1.MeImageRestored
 	6,  // 10: meimage.v1.MeImageEvent.purged:type_name -> meimage.v1.MeImagePurged
 	7,  // 11: meimage.v1.MeImageEvent.ai_settings_changed:type_name -> meimage.v1.AiSettingsChanged
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	8,  // 12: meimage.v1.MeImageEvent.user_erased:type_name -> meimage.v1.UserErased
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_meimage_v1_event_proto_init() }
@@ -742,7 +802,7 @@ func file_meimage_v1_event_proto_init() {
 		return
 	}
 	file_meimage_v1_me_image_proto_init()
-	file_meimage_v1_event_proto_msgTypes[8].OneofWrappers = []any{
+	file_meimage_v1_event_proto_msgTypes[9].OneofWrappers = []any{
 		(*MeImageEvent_Added)(nil),
 		(*MeImageEvent_Updated)(nil),
 		(*MeImageEvent_AiReferenceToggled)(nil),
@@ -751,6 +811,7 @@ func file_meimage_v1_event_proto_init() {
 		(*MeImageEvent_Restored)(nil),
 		(*MeImageEvent_Purged)(nil),
 		(*MeImageEvent_AiSettingsChanged)(nil),
+		(*MeImageEvent_UserErased)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -758,7 +819,7 @@ func file_meimage_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meimage_v1_event_proto_rawDesc), len(file_meimage_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -7,11 +7,11 @@ from service.domain.ledger import LedgerHead, LedgerKind
 from service.domain.model import MeImageId, UserId
 from service.ports.records import LedgerFilter, LedgerRecord, SealedRelease
 
-_COLUMNS = "sequence, kind, at, caller, me_image_id, previous_hash, hash, generator, released, sealed_release"
+LEDGER_COLUMNS = "sequence, kind, at, caller, me_image_id, previous_hash, hash, generator, released, sealed_release"
 _HEAD = "SELECT sequence, hash FROM ledger WHERE user_id = $1 ORDER BY sequence DESC LIMIT 1"
-_ADD = f"INSERT INTO ledger (user_id, {_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+_ADD = f"INSERT INTO ledger (user_id, {LEDGER_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 _NEWEST = as_user(f"""
-    SELECT {_COLUMNS} FROM ledger l
+    SELECT {LEDGER_COLUMNS} FROM ledger l
     WHERE l.user_id = me.user_id AND ($2::integer IS NULL OR sequence < $2)
     AND (cardinality($3::text[]) = 0 OR kind = ANY ($3))
     AND ($4::uuid IS NULL OR me_image_id = $4 OR $4 = ANY (released))
@@ -55,7 +55,7 @@ class Ledger:
     async def entries(self, user_id: UserId, which: LedgerFilter, before: int | None, limit: int) -> list[LedgerRecord]:
         """See Store."""
         chosen = (which.kinds, which.me_image_id, which.generator, which.caller)
-        return [_record(user_id, row) for row in await self._db.fetch(_NEWEST, user_id, before, *chosen, limit)]
+        return [ledger_record(user_id, row) for row in await self._db.fetch(_NEWEST, user_id, before, *chosen, limit)]
 
     async def ended_consents(
         self, user_id: UserId, since: int, me_image_ids: Sequence[MeImageId]
@@ -66,7 +66,8 @@ class Ledger:
         return withdrawn, any(row["kind"] == LedgerKind.REFERENCES_PAUSED for row in rows)
 
 
-def _record(user_id: UserId, row: Row) -> LedgerRecord:
+def ledger_record(user_id: UserId, row: Row) -> LedgerRecord:
+    """Map the columns of LEDGER_COLUMNS."""
     sealed = row["sealed_release"]
     return LedgerRecord(
         user_id=user_id,

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from service.adapters.postgres.database import Executor, Row, as_user
 from service.adapters.postgres.media import media_record
+from service.adapters.postgres.users import held_key
 from service.domain.model import Kind, MeImageId, PrimaryRule, Slot, Usage, UserId
 from service.ports.records import ListFilter, ListPosition, LockedUser, MeImageRecord, NewMeImageRecord
 from service.ports.sealing import WrappedKey
@@ -79,7 +80,7 @@ class MeImages:
         row = await self._db.fetchrow(_LOCK, user_id, me_image_id)
         if row is None:
             return None
-        user = LockedUser(user_id, row["user_revision"], WrappedKey(row["wrapped_key"]))
+        user = LockedUser(user_id, row["user_revision"], held_key(row))
         return user, _record(user_id, row) if row["me_image_id"] else None
 
     async def me_images(

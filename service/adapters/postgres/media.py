@@ -31,6 +31,9 @@ _FIND = f"SELECT {MEDIA_COLUMNS} FROM media WHERE user_id = $1 AND media_id = $2
 _OF_CONTENT = as_user(f"""
     SELECT {MEDIA_COLUMNS} FROM media m WHERE m.user_id = me.user_id AND content_digest = $2 AND state = 'ready'
 """)
+_OF_USER = as_user(f"""
+    SELECT {MEDIA_COLUMNS} FROM media m WHERE m.user_id = me.user_id AND state = 'ready' ORDER BY created_at, media_id
+""")
 _MAY_GO = """
     (state = 'condemned' OR (state = 'pending' AND idle_since < $1) OR (state = 'ready' AND idle_since < $2))
 """
@@ -90,6 +93,10 @@ class MediaTable:
         """See Transaction."""
         row = await self._db.fetchrow(_OF_CONTENT, user_id, content_digest)
         return media_record(row) if row else None
+
+    async def media_of_user(self, user_id: UserId) -> list[MediaRecord]:
+        """See Store."""
+        return [media_record(row) for row in await self._db.fetch(_OF_USER, user_id)]
 
     async def condemn_media(
         self, user_id: UserId, media_id: MediaId, pending_before: datetime, unclaimed_before: datetime

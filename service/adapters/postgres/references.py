@@ -3,14 +3,15 @@
 from service.adapters.postgres.database import Executor, Row, as_user
 from service.adapters.postgres.media import media_record
 from service.adapters.postgres.renditions import rendition_record
+from service.adapters.postgres.users import held_key
+from service.domain.errors import UserErased
 from service.domain.ledger import LedgerHead
 from service.domain.model import Kind, Rendition, Slot, UserId
 from service.domain.references import Candidate, Selection
 from service.ports.records import LockedReferences, LockedUser, ReferenceRecord, References
-from service.ports.sealing import WrappedKey
 
 _COLUMNS = """
-    NOT u.references_enabled AS paused,
+    NOT u.references_enabled AS paused, u.wrapped_key IS NULL AS is_erased,
     i.me_image_id, i.kind, i.ai_reference, i.deleted_at IS NOT NULL AS is_deleted, i.created_at,
     ARRAY(SELECT slot FROM primary_slots s WHERE s.user_id = u.user_id AND s.me_image_id = i.me_image_id) AS slots,
     m.media_id, m.content_type, m.size_bytes, m.width, m.height, m.sealed_facts, m.created_at AS media_created_at,
@@ -60,7 +61,7 @@ class ReferenceRows:
         if not rows:
             return None
         first = rows[0]
-        user = LockedUser(user_id, first["revision"], WrappedKey(first["wrapped_key"]))
+        user = LockedUser(user_id, first["revision"], held_key(first))
         head = LedgerHead() if first["hash"] is None else LedgerHead(first["sequence"], first["hash"])
         return LockedReferences(user, head, _references(rows))
 
@@ -72,6 +73,8 @@ def _asked(selection: Selection, rendition: Rendition) -> tuple[object, ...]:
 
 
 def _references(rows: list[Row]) -> References:
+    if any(row["is_erased"] for row in rows):
+        raise UserErased
     paused = any(row["paused"] for row in rows)
     return References(paused, tuple(_record(row) for row in rows if row["me_image_id"] is not None))
 

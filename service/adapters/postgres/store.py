@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from service.adapters.postgres.database import Database
+from service.adapters.postgres.erasure import Erasures
 from service.adapters.postgres.events import Events
 from service.adapters.postgres.everybody import Everybody
 from service.adapters.postgres.ledger import Ledger
 from service.adapters.postgres.me_images import MeImages
 from service.adapters.postgres.media import MediaTable
+from service.adapters.postgres.oversight import Oversight
 from service.adapters.postgres.references import ReferenceRows
 from service.adapters.postgres.renditions import Renditions
 from service.adapters.postgres.requests import Requests
@@ -17,11 +19,15 @@ from service.adapters.postgres.users import Users
 from service.domain.model import UserId
 
 
-class PostgresTransaction(Users, MediaTable, Renditions, MeImages, ReferenceRows, Slots, Requests, Ledger, Events):
+class PostgresTransaction(
+    Users, MediaTable, Renditions, MeImages, ReferenceRows, Slots, Requests, Ledger, Events, Erasures
+):
     """Port Transaction over one connection."""
 
 
-class PostgresStore(Users, MediaTable, Renditions, MeImages, ReferenceRows, Requests, Ledger, Events, Everybody):
+class PostgresStore(
+    Users, MediaTable, Renditions, MeImages, ReferenceRows, Requests, Ledger, Events, Everybody, Oversight
+):
     """Port Store."""
 
     def __init__(self, database: Database) -> None:

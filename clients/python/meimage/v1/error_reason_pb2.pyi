@@ -86,6 +86,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the registry has no such generator; ListGenerators has those that there are."""
     ERROR_REASON_SERVER_STOPPING: _ErrorReason.ValueType  # 31
     """UNAVAILABLE: the server is stopping, so a watch ends; resume it with its last token, and another server answers."""
+    ERROR_REASON_USER_ERASED: _ErrorReason.ValueType  # 32
+    """FAILED_PRECONDITION: the person was erased for good; the `user_id` is never used again. Any call that names the person may say so."""
+    ERROR_REASON_NO_SIGNING_KEY: _ErrorReason.ValueType  # 33
+    """FAILED_PRECONDITION: this server has no key to certify an erasure with, so it erases nobody."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused. Every error carries a google.rpc.ErrorInfo whose `domain` is "meimage" and whose `reason` is the name below without
@@ -156,4 +160,8 @@ ERROR_REASON_UNKNOWN_GENERATOR: ErrorReason.ValueType  # 30
 """INVALID_ARGUMENT: the registry has no such generator; ListGenerators has those that there are."""
 ERROR_REASON_SERVER_STOPPING: ErrorReason.ValueType  # 31
 """UNAVAILABLE: the server is stopping, so a watch ends; resume it with its last token, and another server answers."""
+ERROR_REASON_USER_ERASED: ErrorReason.ValueType  # 32
+"""FAILED_PRECONDITION: the person was erased for good; the `user_id` is never used again. Any call that names the person may say so."""
+ERROR_REASON_NO_SIGNING_KEY: ErrorReason.ValueType  # 33
+"""FAILED_PRECONDITION: this server has no key to certify an erasure with, so it erases nobody."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

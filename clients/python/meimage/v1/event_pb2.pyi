@@ -203,6 +203,23 @@ class AiSettingsChanged(_message.Message):
 Global___AiSettingsChanged: _TypeAlias = AiSettingsChanged  # noqa: Y015
 
 @_typing.final
+class UserErased(_message.Message):
+    """The person was erased for good: forget everything of them. Their earlier events are not told any more, and none follows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UserErased: _TypeAlias = UserErased  # noqa: Y015
+
+@_typing.final
 class MeImageEvent(_message.Message):
     """Something that happened to a person's pool. Holds ids and facts, never a label or a tag."""
 
@@ -222,6 +239,7 @@ class MeImageEvent(_message.Message):
     RESTORED_FIELD_NUMBER: _builtins.int
     PURGED_FIELD_NUMBER: _builtins.int
     AI_SETTINGS_CHANGED_FIELD_NUMBER: _builtins.int
+    USER_ERASED_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """UUID of the event: the same whenever and to whomever it is told."""
     user_id: _builtins.str
@@ -233,7 +251,7 @@ class MeImageEvent(_message.Message):
     caller: _builtins.str
     """Who made the call: "user:" or "service:" and the token's subject; "upkeep" for the service itself."""
     me_image_id: _builtins.str
-    """UUID of the me-image that it is about; empty for AiSettingsChanged."""
+    """UUID of the me-image that it is about; empty for AiSettingsChanged and UserErased."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
@@ -270,6 +288,10 @@ class MeImageEvent(_message.Message):
     def ai_settings_changed(self) -> Global___AiSettingsChanged:
         """The switch over all opt-ins."""
 
+    @_builtins.property
+    def user_erased(self) -> Global___UserErased:
+        """Erased for good."""
+
     def __init__(
         self,
         *,
@@ -287,12 +309,13 @@ class MeImageEvent(_message.Message):
         restored: Global___MeImageRestored | None = ...,
         purged: Global___MeImagePurged | None = ...,
         ai_settings_changed: Global___AiSettingsChanged | None = ...,
+        user_erased: Global___UserErased | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "ai_reference_toggled", b"ai_reference_toggled", "ai_settings_changed", b"ai_settings_changed", "deleted", b"deleted", "fact", b"fact", "primary_changed", b"primary_changed", "purged", b"purged", "restored", b"restored", "time", b"time", "updated", b"updated"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "ai_reference_toggled", b"ai_reference_toggled", "ai_settings_changed", b"ai_settings_changed", "deleted", b"deleted", "fact", b"fact", "primary_changed", b"primary_changed", "purged", b"purged", "restored", b"restored", "time", b"time", "updated", b"updated", "user_erased", b"user_erased"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "ai_reference_toggled", b"ai_reference_toggled", "ai_settings_changed", b"ai_settings_changed", "caller", b"caller", "deleted", b"deleted", "event_id", b"event_id", "fact", b"fact", "me_image_id", b"me_image_id", "primary_changed", b"primary_changed", "purged", b"purged", "restored", b"restored", "revision", b"revision", "time", b"time", "updated", b"updated", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "ai_reference_toggled", b"ai_reference_toggled", "ai_settings_changed", b"ai_settings_changed", "caller", b"caller", "deleted", b"deleted", "event_id", b"event_id", "fact", b"fact", "me_image_id", b"me_image_id", "primary_changed", b"primary_changed", "purged", b"purged", "restored", b"restored", "revision", b"revision", "time", b"time", "updated", b"updated", "user_erased", b"user_erased", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["added", "updated", "ai_reference_toggled", "primary_changed", "deleted", "restored", "purged", "ai_settings_changed"]  # noqa: Y015
+    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["added", "updated", "ai_reference_toggled", "primary_changed", "deleted", "restored", "purged", "ai_settings_changed", "user_erased"]  # noqa: Y015
     _WhichOneofArgType_fact: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_fact) -> _WhichOneofReturnType_fact | None: ...
 

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meimage/v1/event.proto.
  */
 export const file_meimage_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("ChZtZWltYWdlL3YxL2V2ZW50LnByb3RvEgptZWltYWdlLnYxIkAKDE1lSW1hZ2VBZGRlZBIeCgRraW5kGAEgASgOMhAubWVpbWFnZS52MS5LaW5kEhAKCG1lZGlhX2lkGAIgASgJIicKDk1lSW1hZ2VVcGRhdGVkEhUKDWNoYW5nZWRfcGF0aHMYASADKAkiLAoZTWVJbWFnZUFpUmVmZXJlbmNlVG9nZ2xlZBIPCgdlbmFibGVkGAEgASgIImoKFU1lSW1hZ2VQcmltYXJ5Q2hhbmdlZBIeCgRzbG90GAEgASgOMhAubWVpbWFnZS52MS5TbG90EhwKFHByZXZpb3VzX21lX2ltYWdlX2lkGAIgASgJEhMKC21lX2ltYWdlX2lkGAMgASgJIkAKDk1lSW1hZ2VEZWxldGVkEi4KCnB1cmdlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhEKD01lSW1hZ2VSZXN0b3JlZCIPCg1NZUltYWdlUHVyZ2VkIi8KEUFpU2V0dGluZ3NDaGFuZ2VkEhoKEnJlZmVyZW5jZXNfZW5hYmxlZBgBIAEoCCLEBAoMTWVJbWFnZUV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSEAoIcmV2aXNpb24YAyABKAMSKAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGY2FsbGVyGAUgASgJEhMKC21lX2ltYWdlX2lkGAYgASgJEikKBWFkZGVkGAcgASgLMhgubWVpbWFnZS52MS5NZUltYWdlQWRkZWRIABItCgd1cGRhdGVkGAggASgLMhoubWVpbWFnZS52MS5NZUltYWdlVXBkYXRlZEgAEkUKFGFpX3JlZmVyZW5jZV90b2dnbGVkGAkgASgLMiUubWVpbWFnZS52MS5NZUltYWdlQWlSZWZlcmVuY2VUb2dnbGVkSAASPAoPcHJpbWFyeV9jaGFuZ2VkGAogASgLMiEubWVpbWFnZS52MS5NZUltYWdlUHJpbWFyeUNoYW5nZWRIABItCgdkZWxldGVkGAsgASgLMhoubWVpbWFnZS52MS5NZUltYWdlRGVsZXRlZEgAEi8KCHJlc3RvcmVkGAwgASgLMhsubWVpbWFnZS52MS5NZUltYWdlUmVzdG9yZWRIABIrCgZwdXJnZWQYDSABKAsyGS5tZWltYWdlLnYxLk1lSW1hZ2VQdXJnZWRIABI8ChNhaV9zZXR0aW5nc19jaGFuZ2VkGA4gASgLMh0ubWVpbWFnZS52MS5BaVNldHRpbmdzQ2hhbmdlZEgAQgYKBGZhY3RCigEKDmNvbS5tZWltYWdlLnYxQgpFdmVudFByb3RvUAFaI21lLWltYWdlcy5leGFtcGxlL21laW1hZ2UvbWVpbWFnZXYxogIDTVhYqgIKTWVpbWFnZS5WMcoCCk1laW1hZ2VcVjHiAhZNZWltYWdlXFYxXEdQQk1ldGFkYXRh6gILTWVpbWFnZTo6VjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_meimage_v1_me_image]);
+  fileDesc("ChZtZWltYWdlL3YxL2V2ZW50LnByb3RvEgptZWltYWdlLnYxIkAKDE1lSW1hZ2VBZGRlZBIeCgRraW5kGAEgASgOMhAubWVpbWFnZS52MS5LaW5kEhAKCG1lZGlhX2lkGAIgASgJIicKDk1lSW1hZ2VVcGRhdGVkEhUKDWNoYW5nZWRfcGF0aHMYASADKAkiLAoZTWVJbWFnZUFpUmVmZXJlbmNlVG9nZ2xlZBIPCgdlbmFibGVkGAEgASgIImoKFU1lSW1hZ2VQcmltYXJ5Q2hhbmdlZBIeCgRzbG90GAEgASgOMhAubWVpbWFnZS52MS5TbG90EhwKFHByZXZpb3VzX21lX2ltYWdlX2lkGAIgASgJEhMKC21lX2ltYWdlX2lkGAMgASgJIkAKDk1lSW1hZ2VEZWxldGVkEi4KCnB1cmdlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhEKD01lSW1hZ2VSZXN0b3JlZCIPCg1NZUltYWdlUHVyZ2VkIi8KEUFpU2V0dGluZ3NDaGFuZ2VkEhoKEnJlZmVyZW5jZXNfZW5hYmxlZBgBIAEoCCIMCgpVc2VyRXJhc2VkIvMECgxNZUltYWdlRXZlbnQSEAoIZXZlbnRfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIQCghyZXZpc2lvbhgDIAEoAxIoCgR0aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZjYWxsZXIYBSABKAkSEwoLbWVfaW1hZ2VfaWQYBiABKAkSKQoFYWRkZWQYByABKAsyGC5tZWltYWdlLnYxLk1lSW1hZ2VBZGRlZEgAEi0KB3VwZGF0ZWQYCCABKAsyGi5tZWltYWdlLnYxLk1lSW1hZ2VVcGRhdGVkSAASRQoUYWlfcmVmZXJlbmNlX3RvZ2dsZWQYCSABKAsyJS5tZWltYWdlLnYxLk1lSW1hZ2VBaVJlZmVyZW5jZVRvZ2dsZWRIABI8Cg9wcmltYXJ5X2NoYW5nZWQYCiABKAsyIS5tZWltYWdlLnYxLk1lSW1hZ2VQcmltYXJ5Q2hhbmdlZEgAEi0KB2RlbGV0ZWQYCyABKAsyGi5tZWltYWdlLnYxLk1lSW1hZ2VEZWxldGVkSAASLwoIcmVzdG9yZWQYDCABKAsyGy5tZWltYWdlLnYxLk1lSW1hZ2VSZXN0b3JlZEgAEisKBnB1cmdlZBgNIAEoCzIZLm1laW1hZ2UudjEuTWVJbWFnZVB1cmdlZEgAEjwKE2FpX3NldHRpbmdzX2NoYW5nZWQYDiABKAsyHS5tZWltYWdlLnYxLkFpU2V0dGluZ3NDaGFuZ2VkSAASLQoLdXNlcl9lcmFzZWQYDyABKAsyFi5tZWltYWdlLnYxLlVzZXJFcmFzZWRIAEIGCgRmYWN0QooBCg5jb20ubWVpbWFnZS52MUIKRXZlbnRQcm90b1ABWiNtZS1pbWFnZXMuZXhhbXBsZS9tZWltYWdlL21laW1hZ2V2MaICA01YWKoCCk1laW1hZ2UuVjHKAgpNZWltYWdlXFYx4gIWTWVpbWFnZVxWMVxHUEJNZXRhZGF0YeoCC01laW1hZ2U6OlYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_meimage_v1_me_image]);
 
 /**
  * A me-image was created.
@@ -194,6 +194,21 @@ export const AiSettingsChangedSchema: GenMessage<AiSettingsChanged> = /*@__PURE_
   messageDesc(file_meimage_v1_event, 7);
 
 /**
+ * The person was erased for good: forget everything of them. Their earlier events are not told any more, and none follows.
+ *
+ * @generated from message meimage.v1.UserErased
+ */
+export type UserErased = Message<"meimage.v1.UserErased"> & {
+};
+
+/**
+ * Describes the message meimage.v1.UserErased.
+ * Use `create(UserErasedSchema)` to create a new message.
+ */
+export const UserErasedSchema: GenMessage<UserErased> = /*@__PURE__*/
+  messageDesc(file_meimage_v1_event, 8);
+
+/**
  * Something that happened to a person's pool. Holds ids and facts, never a label or a tag.
  *
  * @generated from message meimage.v1.MeImageEvent
@@ -236,7 +251,7 @@ export type MeImageEvent = Message<"meimage.v1.MeImageEvent"> & {
   caller: string;
 
   /**
-   * UUID of the me-image that it is about; empty for AiSettingsChanged.
+   * UUID of the me-image that it is about; empty for AiSettingsChanged and UserErased.
    *
    * @generated from field: string me_image_id = 6;
    */
@@ -311,6 +326,14 @@ export type MeImageEvent = Message<"meimage.v1.MeImageEvent"> & {
      */
     value: AiSettingsChanged;
     case: "aiSettingsChanged";
+  } | {
+    /**
+     * Erased for good.
+     *
+     * @generated from field: meimage.v1.UserErased user_erased = 15;
+     */
+    value: UserErased;
+    case: "userErased";
   } | { case: undefined; value?: undefined };
 };
 
@@ -319,5 +342,5 @@ export type MeImageEvent = Message<"meimage.v1.MeImageEvent"> & {
  * Use `create(MeImageEventSchema)` to create a new message.
  */
 export const MeImageEventSchema: GenMessage<MeImageEvent> = /*@__PURE__*/
-  messageDesc(file_meimage_v1_event, 8);
+  messageDesc(file_meimage_v1_event, 9);
 

@@ -662,8 +662,10 @@ export const ReferenceService: GenService<{
    * A refusal carries the reason of the first refused image, and a google.rpc.PreconditionFailure with one violation for each refused one (at
    * most 20): `type` is its reason, `subject` its me_image_id or the name of its slot.
    *
-   * A retry with the same `request_id` gives the same release again, without another ledger entry, while every consent that it stands on has
-   * held without a break. After a withdrawal, a deletion or a pause it is refused: a new release needs a new `request_id`.
+   * A retry by the same caller with the same `request_id` gives the same release again, without another ledger entry, while every consent that
+   * it stands on has held without a break. After a withdrawal, a deletion or a pause it is refused: a new release needs a new `request_id`.
+   *
+   * A release that was entered before a withdrawal runs to its end, at most for the time that the server gives a stream.
    *
    * Reasons: ME_IMAGE_NOT_FOUND, SLOT_EMPTY, ME_IMAGE_DELETED, CONSENT_NOT_GIVEN, AI_REFERENCES_PAUSED, TOO_MANY_REFERENCES, UNKNOWN_GENERATOR,
    * REQUEST_ID_REUSED.
