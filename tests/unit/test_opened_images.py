@@ -71,10 +71,14 @@ async def test_what_the_ledger_does_not_say_is_never_handed_out(how: str, bad: i
 async def test_nothing_is_left_behind_by_a_caller_who_goes() -> None:
     """Neither the image opened ahead nor its failure, which nobody would fetch."""
     complaints: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _loop, complaint: complaints.append(complaint))
-    async with aclosing(opened_images(WORLD, _released(broken=1))) as contents:
-        assert await anext(contents) == CONTENTS[0]
-        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
-    gc.collect()
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    loop, others = asyncio.get_running_loop(), asyncio.all_tasks()
+    loop.set_exception_handler(lambda _loop, complaint: complaints.append(complaint))
+    try:
+        async with aclosing(opened_images(WORLD, _released(broken=1))) as contents:
+            assert await anext(contents) == CONTENTS[0]
+            await asyncio.wait(asyncio.all_tasks() - others)
+        gc.collect()
+    finally:
+        loop.set_exception_handler(None)
+    assert asyncio.all_tasks() <= others
     assert complaints == []
