@@ -4,7 +4,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(LOCKFLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test prove check check-go generate bench lock setup clean clean-data
+.PHONY: help run test prove check check-go generate released bench lock setup clean clean-data
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,7 @@ check: setup ## lint, types, import rules, contract, generated code, locks
 	$(BIN)/mypy .ci/setup.py .ci/generate.py .ci/node.py
 	$(BIN)/lint-imports
 	$(BIN)/buf lint
+	$(BIN)/buf breaking --against .ci/released
 	$(BIN)/python .ci/generate.py --check
 	@$(MAKE) --no-print-directory check-go
 	$(BIN)/python -m pip check
@@ -37,6 +38,9 @@ check-go:
 
 generate: setup ## make the stubs of all clients from protos
 	$(BIN)/python .ci/generate.py
+
+released: setup ## keep the contract as it is now, as the one that may not be broken
+	rm -rf .ci/released && mkdir .ci/released && cp -R protos/. .ci/released/
 
 bench: setup ## measure the service against its ceilings
 	@$(BIN)/python -m tests.bench
