@@ -44,6 +44,10 @@ async def live(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> 
     await server.stop()
 
 
+class StalledError(Exception):
+    """A runner waited for an event that never came."""
+
+
 @pytest.fixture(scope="module")
 async def run_scenario(live: LiveServer, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> RunScenario:
     """Run the scenario in a language, as a person of its own; once, however often it is asked for."""
@@ -51,26 +55,34 @@ async def run_scenario(live: LiveServer, issuer: Issuer, tmp_path_factory: pytes
     digests = make_photos(folder)
     done: dict[str, Transcript] = {}
 
+    async def once(language: str) -> Transcript:
+        user, stranger = new_user_id(), new_user_id()
+        async with restarting(live) as restart, flaky(live.address) as breaking:
+            config = {
+                "address": live.address,
+                "addresses": {"flaky": breaking},
+                "tokens": {
+                    "user": issuer.user(user),
+                    "service": issuer.service(*(scope for scope in Scope if scope is not Scope.WATCH)),
+                    "stranger": issuer.user(stranger),
+                    "forged": unsigned(user),
+                },
+                "names": {"user": user, "user as caller": f"user:{user}", "stranger": stranger} | digests,
+                "folder": str(folder),
+                "restart": restart,
+            }
+            file = folder / f"{language}.json"
+            file.write_text(json.dumps(config))
+            return await _transcript(language, file)
+
     async def run(language: str) -> Transcript:
         if language not in done:
-            user, stranger = new_user_id(), new_user_id()
-            async with restarting(live) as restart, flaky(live.address) as breaking:
-                config = {
-                    "address": live.address,
-                    "addresses": {"flaky": breaking},
-                    "tokens": {
-                        "user": issuer.user(user),
-                        "service": issuer.service(*(scope for scope in Scope if scope is not Scope.WATCH)),
-                        "stranger": issuer.user(stranger),
-                        "forged": unsigned(user),
-                    },
-                    "names": {"user": user, "user as caller": f"user:{user}", "stranger": stranger} | digests,
-                    "folder": str(folder),
-                    "restart": restart,
-                }
-                file = folder / f"{language}.json"
-                file.write_text(json.dumps(config))
-                done[language] = await _transcript(language, file)
+            try:
+                done[language] = await once(language)
+            except StalledError as stalled:
+                # Seen with Python alone, in about one of twenty runs: grpcio's asyncio side hears of nothing any more.
+                print(f"{language}: {stalled}; the scenario runs a second time")  # noqa: T201 # shown by pytest
+                done[language] = await once(language)
         return done[language]
 
     return run
@@ -95,6 +107,8 @@ async def _transcript(language: str, config: Path) -> Transcript:
         out, err = await process.communicate()
     steps = [json.loads(line) for line in out.decode().splitlines()]
     last = steps[-1]["step"] if steps else None
+    if process.returncode and b"TimeoutError" in err:
+        raise StalledError(f"the runner waited in vain after {last!r}")
     assert process.returncode == 0, f"the runner ended after {last!r} with: {err.decode()}"
     return {step["step"]: step for step in steps}
 
