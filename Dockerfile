@@ -3,9 +3,9 @@ WORKDIR /src
 COPY requirements-build.lock requirements.lock ./
 # The tools that build stay in /build: the service's own environment gets wheels only, and no pip.
 RUN python -m venv /build \
-    && /build/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements-build.lock
+    && /build/bin/pip install --no-cache-dir --require-hashes --no-deps --only-binary :all: -r requirements-build.lock
 # Without pkg-config pyvips uses the libvips of pyvips-binary, and needs no compiler.
-RUN PKG_CONFIG=false /build/bin/pip wheel --no-cache-dir --require-hashes --no-build-isolation -r requirements.lock -w /wheels
+RUN PKG_CONFIG=false /build/bin/pip wheel --no-cache-dir --require-hashes --no-deps --no-build-isolation -r requirements.lock -w /wheels
 COPY pyproject.toml README.md ./
 COPY service service
 COPY clients/python clients/python
