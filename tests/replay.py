@@ -30,6 +30,8 @@ class Consents:
                 released = {image.me_image_id for image in entry.release.images}
                 assert released, f"entry {entry.sequence}: a release of nothing"
                 assert released <= self.given, f"entry {entry.sequence}: released without consent"
+            case pb.LEDGER_KIND_EXPORTED:
+                pass  # nothing that AI may do depends on it
             case other:
                 raise AssertionError(other)
 

@@ -35,7 +35,7 @@ class Administration(AdminServiceServicer):
                 yield _verify_message(found)
 
     async def ExportUser(self, request: pb.ExportUserRequest, context: object) -> AsyncIterator[pb.ExportUserResponse]:
-        exporting = export_user(self._world, UserId(request.user_id), self._transfers.hold)
+        exporting = export_user(self._world, current_caller(), UserId(request.user_id), self._transfers.hold)
         async with aclosing(exporting) as parts:
             async for part in parts:
                 if isinstance(part, bytes):

@@ -32,6 +32,7 @@ LEDGER_NUMBERS: Mapping[LedgerKind, ledger_pb2.LedgerKind.ValueType] = {
     LedgerKind.REFERENCES_PAUSED: ledger_pb2.LEDGER_KIND_REFERENCES_PAUSED,
     LedgerKind.REFERENCES_RESUMED: ledger_pb2.LEDGER_KIND_REFERENCES_RESUMED,
     LedgerKind.REFERENCES_RELEASED: ledger_pb2.LEDGER_KIND_REFERENCES_RELEASED,
+    LedgerKind.EXPORTED: ledger_pb2.LEDGER_KIND_EXPORTED,
 }
 FLAW_NUMBERS: Mapping[LedgerFlaw, admin_service_pb2.LedgerFlaw.ValueType] = {
     LedgerFlaw.GAP: admin_service_pb2.LEDGER_FLAW_GAP,

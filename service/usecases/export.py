@@ -4,9 +4,11 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from service.domain.callers import Caller
+from service.domain.ledger import LedgerKind
 from service.domain.limits import DOWNLOAD_CHUNK_BYTES
 from service.domain.model import MediaId, UserId
 from service.domain.objects import ORIGINAL, object_key
@@ -16,6 +18,7 @@ from service.ports.records import ListFilter, ListPosition, MediaRecord, MeImage
 from service.usecases import export_texts as texts
 from service.usecases.archive import Archive
 from service.usecases.erased import refuse_erased
+from service.usecases.mutation import mutation_of_known
 from service.usecases.sealed import UserSeals, seals_of
 from service.usecases.verify import Break, LedgerWalk
 from service.usecases.world import World
@@ -35,23 +38,31 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class _Contents:
-    """What is exported, as it stood at the start."""
+    """What is exported, as it stood at the start; nothing of a user who was unknown."""
 
     user_id: UserId
     at: datetime
-    seals: UserSeals | None
-    me_images: list[MeImageRecord]
-    media: list[MediaRecord]
-    names: dict[MediaId, str]
+    seals: UserSeals | None = None
+    me_images: list[MeImageRecord] = field(default_factory=list)
+    media: list[MediaRecord] = field(default_factory=list)
+    names: dict[MediaId, str] = field(default_factory=dict)
 
 
-async def export_user(world: World, user_id: UserId, hold: Hold) -> AsyncGenerator[bytes | Exported, None]:
+async def export_user(
+    world: World, caller: Caller, user_id: UserId, hold: Hold
+) -> AsyncGenerator[bytes | Exported, None]:
     """Tell the blocks of the archive, then its end; of a user who is unknown, an archive without photos.
 
-    Raises UserErased, at any photo too: whoever is erased meanwhile leaves nothing more.
+    The user's ledger says so before the first block leaves. Raises UserErased, at any photo too: whoever is erased
+    meanwhile leaves nothing more.
     """
+    async with mutation_of_known(world, caller, user_id) as change:
+        if change is not None:
+            await change.enter(LedgerKind.EXPORTED)
+    # Of who was unknown in that transaction nothing is looked at: what came since has no entry.
+    contents = _Contents(user_id, world.clock.now()) if change is None else await _contents(world, user_id)
     size, digest = 0, hashlib.sha256()
-    async with aclosing(_blocks(world, user_id, hold)) as blocks:
+    async with aclosing(_blocks(world, contents, hold)) as blocks:
         async for block in blocks:
             size += len(block)
             digest.update(block)
@@ -59,20 +70,19 @@ async def export_user(world: World, user_id: UserId, hold: Hold) -> AsyncGenerat
     yield Exported(size, digest.hexdigest())
 
 
-async def _blocks(world: World, user_id: UserId, hold: Hold) -> AsyncGenerator[bytes, None]:
-    contents = await _contents(world, user_id)
+async def _blocks(world: World, contents: _Contents, hold: Hold) -> AsyncGenerator[bytes, None]:
     archive = Archive(DOWNLOAD_CHUNK_BYTES)
     _add(archive, contents, "README.txt", texts.README.format(at=texts.when(contents.at)).encode())
     for media in contents.media:
         async with hold(media.size_bytes):
-            photo = await _photo(world, user_id, media)
+            photo = await _photo(world, contents.user_id, media)
             for block in _added_photo(archive, contents, media, photo):
                 yield block
     _add(archive, contents, "me-images.json", texts.as_json(await _pool_facts(world, contents)))
     async with aclosing(_ledger(world, contents, archive)) as blocks:
         async for block in blocks:
             yield block
-    await refuse_erased(world, user_id)
+    await refuse_erased(world, contents.user_id)
     for block in archive.rest():
         yield block
 

@@ -28,8 +28,9 @@ photos/                    Your photos, exactly as they were uploaded.
 me-images.json             What you said about them: kind, label, tags, what each may be used for, and your choice
                            whether AI may use any of them. A me-image with a deleted_at was deleted by you, and is
                            removed for good at removed_for_good_at.
-ledger.json                Your ledger: each consent that was given or withdrawn, and each time that photos of you were
-                           handed to an AI model: when, by whom, to which model and for what.
+ledger.json                Your ledger: each consent that was given or withdrawn, each time that photos of you were
+                           handed to an AI model: when, by whom, to which model and for what; and each time that
+                           everything of you was exported, as here.
 ledger-verification.json   Whether the ledger is intact. Each entry holds the hash of the one before, so that nothing in
                            it can be changed without a trace; ledger.json says how to compute the hashes yourself.
 

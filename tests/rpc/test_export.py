@@ -12,6 +12,7 @@ from datetime import datetime
 import asyncpg
 import pytest
 from meimage.v1 import admin_service_pb2 as admin
+from meimage.v1 import ledger_pb2
 from meimage.v1 import me_image_pb2 as pb
 
 from service.domain.callers import UPKEEP
@@ -133,11 +134,27 @@ async def test_the_ledger_can_be_checked_from_the_archive_alone(
     ledger = json.loads(files["ledger.json"])
     entries = await rules.entries(alice)
     assert [entry["hash"] for entry in ledger["entries"]] == [entry.hash for entry in entries]
-    assert ledger["entries"][-1]["release"]["images"][0]["me_image_id"] == mine.me_image_id
+    *_, release, export = ledger["entries"]
+    assert release["release"]["images"][0]["me_image_id"] == mine.me_image_id
+    assert (export["kind"], export["me_image_id"]) == ("EXPORTED", "")
     assert first_break(ledger) is None
     verified = json.loads(files["ledger-verification.json"])
     assert (verified["is_intact"], verified["first_break"]) == (True, None)
     assert (verified["entries"], verified["newest_hash"]) == (len(entries), entries[-1].hash)
+
+
+async def test_the_ledger_says_so_before_anything_leaves(alice: Person, mine: pb.MeImage, privacy: Office) -> None:
+    before = await rules.entries(alice)
+    for exports in (1, 2):
+        call = privacy.stub.ExportUser(admin.ExportUserRequest(user_id=alice.user_id), metadata=privacy.metadata)
+        await anext(aiter(call))
+        call.cancel()
+        since = (await rules.entries(alice))[len(before) :]
+        assert [(each.kind, each.caller) for each in since] == [
+            (ledger_pb2.LEDGER_KIND_EXPORTED, "service:privacy"),
+        ] * exports
+    assert (await privacy.verify(alice.user_id)).breaks == ()
+    assert mine == await alice.get(mine.me_image_id), "an export changes nothing of a me-image, not even its etag"
 
 
 async def test_a_ledger_that_is_not_intact_is_exported_and_says_so(
@@ -147,9 +164,9 @@ async def test_a_ledger_that_is_not_intact_is_exported_and_says_so(
     broken = "UPDATE ledger SET sealed_release = '\\x00' WHERE user_id = $1 AND sequence = $2"
     assert await database.execute(broken, mine.user_id, len(entries)) == "UPDATE 1"
     files = opened(await privacy.export(alice.user_id))
-    assert json.loads(files["ledger.json"])["entries"][-1]["release"] == "cannot be read"
+    assert json.loads(files["ledger.json"])["entries"][-2]["release"] == "cannot be read"
     verified = json.loads(files["ledger-verification.json"])
-    assert (verified["is_intact"], verified["entries"]) == (False, len(entries))
+    assert (verified["is_intact"], verified["entries"]) == (False, len(entries) + 1)
     assert verified["first_break"] == {"sequence": len(entries), "flaw": "RELEASE"}
     await database.execute("DELETE FROM ledger WHERE user_id = $1", alice.user_id)
 
@@ -175,7 +192,7 @@ async def test_who_is_erased_meanwhile_leaves_no_further_photo(mine: pb.MeImage,
 
     async def exported() -> None:
         nonlocal sent
-        async with aclosing(export_user(world, user_id, ByteBudget(1 << 24).hold)) as parts:
+        async with aclosing(export_user(world, UPKEEP, user_id, ByteBudget(1 << 24).hold)) as parts:
             async for part in parts:
                 if not sent:
                     await erase_user(world, UPKEEP, user_id)
@@ -205,7 +222,7 @@ async def test_one_photo_at_a_time_is_in_memory(mine: pb.MeImage, served: Served
             return await super().get(key)
 
     counting = replace(world, objects=Counting(world.objects))
-    parts = [part async for part in export_user(counting, user_id, budget.hold)]
+    parts = [part async for part in export_user(counting, UPKEEP, user_id, budget.hold)]
     assert isinstance(parts[-1], Exported)
     assert held == len(media) == 3
     assert budget._free == budget._total
@@ -229,7 +246,7 @@ async def test_a_photo_that_is_removed_meanwhile_is_left_out(mine: pb.MeImage, s
             return await super().get(key)
 
     sweeping = replace(world, objects=Sweeping(world.objects))
-    parts = [part async for part in export_user(sweeping, user_id, ByteBudget(1 << 24).hold)]
+    parts = [part async for part in export_user(sweeping, UPKEEP, user_id, ByteBudget(1 << 24).hold)]
     files = opened(b"".join(part for part in parts if isinstance(part, bytes)))
     photos = [each["photo"] for each in json.loads(files["me-images.json"])["me_images"]]
     assert [each["file"] for each in photos if each["media_id"] == str(gone)] == [None]

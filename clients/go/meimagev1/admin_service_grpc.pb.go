@@ -47,7 +47,7 @@ type AdminServiceClient interface {
 	//
 	// It holds every photo as it was uploaded, and in plain words a README.txt, me-images.json with all that is known of them, deleted ones
 	// included, ledger.json, and ledger-verification.json: whether the ledger is intact. The answers are `chunk`s, then `end`. Only a stream that
-	// came to its `end` is whole.
+	// came to its `end` is whole. Before the first of them leaves, an entry EXPORTED stands in the person's ledger, for each call anew.
 	//
 	// Reasons: USER_ERASED, SERVER_STOPPING.
 	ExportUser(ctx context.Context, in *ExportUserRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ExportUserResponse], error)
@@ -151,7 +151,7 @@ type AdminServiceServer interface {
 	//
 	// It holds every photo as it was uploaded, and in plain words a README.txt, me-images.json with all that is known of them, deleted ones
 	// included, ledger.json, and ledger-verification.json: whether the ledger is intact. The answers are `chunk`s, then `end`. Only a stream that
-	// came to its `end` is whole.
+	// came to its `end` is whole. Before the first of them leaves, an entry EXPORTED stands in the person's ledger, for each call anew.
 	//
 	// Reasons: USER_ERASED, SERVER_STOPPING.
 	ExportUser(*ExportUserRequest, grpc.ServerStreamingServer[ExportUserResponse]) error

@@ -38,6 +38,8 @@ const (
 	LedgerKind_LEDGER_KIND_REFERENCES_RESUMED LedgerKind = 4
 	// Bytes of the person's photos were handed to a generator; `release` says which, to whom and for what.
 	LedgerKind_LEDGER_KIND_REFERENCES_RELEASED LedgerKind = 5
+	// Everything of the person, photos included, was handed to those who answer for privacy; `caller` says who asked for it.
+	LedgerKind_LEDGER_KIND_EXPORTED LedgerKind = 6
 )
 
 // Enum value maps for LedgerKind.
@@ -49,6 +51,7 @@ var (
 		3: "LEDGER_KIND_REFERENCES_PAUSED",
 		4: "LEDGER_KIND_REFERENCES_RESUMED",
 		5: "LEDGER_KIND_REFERENCES_RELEASED",
+		6: "LEDGER_KIND_EXPORTED",
 	}
 	LedgerKind_value = map[string]int32{
 		"LEDGER_KIND_UNSPECIFIED":         0,
@@ -57,6 +60,7 @@ var (
 		"LEDGER_KIND_REFERENCES_PAUSED":   3,
 		"LEDGER_KIND_REFERENCES_RESUMED":  4,
 		"LEDGER_KIND_REFERENCES_RELEASED": 5,
+		"LEDGER_KIND_EXPORTED":            6,
 	}
 )
 
@@ -243,7 +247,7 @@ type LedgerEntry struct {
 	Time *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
 	// Who made the call: "user:" or "service:" and the token's subject.
 	Caller string `protobuf:"bytes,5,opt,name=caller,proto3" json:"caller,omitempty"`
-	// UUID of the me-image that it is about; empty for a pause, a resumption or a release.
+	// UUID of the me-image that it is about; empty for a pause, a resumption, a release or an export.
 	MeImageId string `protobuf:"bytes,6,opt,name=me_image_id,json=meImageId,proto3" json:"me_image_id,omitempty"`
 	// The `hash` of the entry before, 64 lower-case hexadecimal digits; zeros for the first.
 	PreviousHash string `protobuf:"bytes,7,opt,name=previous_hash,json=previousHash,proto3" json:"previous_hash,omitempty"`
@@ -373,7 +377,7 @@ const file_meimage_v1_ledger_proto_rawDesc = "" +
 	"\vme_image_id\x18\x06 \x01(\tR\tmeImageId\x12#\n" +
 	"\rprevious_hash\x18\a \x01(\tR\fpreviousHash\x12\x12\n" +
 	"\x04hash\x18\b \x01(\tR\x04hash\x123\n" +
-	"\arelease\x18\t \x01(\v2\x19.meimage.v1.ReleaseRecordR\arelease*\xd7\x01\n" +
+	"\arelease\x18\t \x01(\v2\x19.meimage.v1.ReleaseRecordR\arelease*\xf1\x01\n" +
 	"\n" +
 	"LedgerKind\x12\x1b\n" +
 	"\x17LEDGER_KIND_UNSPECIFIED\x10\x00\x12\x1d\n" +
@@ -381,7 +385,8 @@ const file_meimage_v1_ledger_proto_rawDesc = "" +
 	"\x1dLEDGER_KIND_CONSENT_WITHDRAWN\x10\x02\x12!\n" +
 	"\x1dLEDGER_KIND_REFERENCES_PAUSED\x10\x03\x12\"\n" +
 	"\x1eLEDGER_KIND_REFERENCES_RESUMED\x10\x04\x12#\n" +
-	"\x1fLEDGER_KIND_REFERENCES_RELEASED\x10\x05B\x8b\x01\n" +
+	"\x1fLEDGER_KIND_REFERENCES_RELEASED\x10\x05\x12\x18\n" +
+	"\x14LEDGER_KIND_EXPORTED\x10\x06B\x8b\x01\n" +
 	"\x0ecom.meimage.v1B\vLedgerProtoP\x01Z#me-images.example/meimage/meimagev1\xa2\x02\x03MXX\xaa\x02\n" +
 	"Meimage.V1\xca\x02\n" +
 	"Meimage\\V1\xe2\x02\x16Meimage\\V1\\GPBMetadata\xea\x02\vMeimage::V1b\x06proto3"

@@ -90,6 +90,7 @@ _WHAT = {
     LedgerKind.LEDGER_KIND_REFERENCES_PAUSED: Text("all AI use paused", "yellow"),
     LedgerKind.LEDGER_KIND_REFERENCES_RESUMED: Text("AI use resumed", "green"),
     LedgerKind.LEDGER_KIND_REFERENCES_RELEASED: Text("released", "bold red"),
+    LedgerKind.LEDGER_KIND_EXPORTED: Text("all exported", "bold"),
 }
 
 

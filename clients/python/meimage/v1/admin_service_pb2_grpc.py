@@ -87,7 +87,7 @@ class AdminServiceServicer:
 
         It holds every photo as it was uploaded, and in plain words a README.txt, me-images.json with all that is known of them, deleted ones
         included, ledger.json, and ledger-verification.json: whether the ledger is intact. The answers are `chunk`s, then `end`. Only a stream that
-        came to its `end` is whole.
+        came to its `end` is whole. Before the first of them leaves, an entry EXPORTED stands in the person's ledger, for each call anew.
 
         Reasons: USER_ERASED, SERVER_STOPPING.
         """

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from meimage.v1 import me_image_pb2 as meimage_dot_v1_dot_me__image__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17meimage/v1/ledger.proto\x12\nmeimage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19meimage/v1/me_image.proto\"^\n\rReleasedImage\x12\x13\n\x0bme_image_id\x18\x01 \x01(\t\x12(\n\trendition\x18\x02 \x01(\x0e\x32\x15.meimage.v1.Rendition\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"r\n\rReleaseRecord\x12\x12\n\nrelease_id\x18\x01 \x01(\t\x12\x11\n\tgenerator\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12)\n\x06images\x18\x04 \x03(\x0b\x32\x19.meimage.v1.ReleasedImage\"\xf6\x01\n\x0bLedgerEntry\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x05\x12$\n\x04kind\x18\x03 \x01(\x0e\x32\x16.meimage.v1.LedgerKind\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63\x61ller\x18\x05 \x01(\t\x12\x13\n\x0bme_image_id\x18\x06 \x01(\t\x12\x15\n\rprevious_hash\x18\x07 \x01(\t\x12\x0c\n\x04hash\x18\x08 \x01(\t\x12*\n\x07release\x18\t \x01(\x0b\x32\x19.meimage.v1.ReleaseRecord*\xd7\x01\n\nLedgerKind\x12\x1b\n\x17LEDGER_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19LEDGER_KIND_CONSENT_GIVEN\x10\x01\x12!\n\x1dLEDGER_KIND_CONSENT_WITHDRAWN\x10\x02\x12!\n\x1dLEDGER_KIND_REFERENCES_PAUSED\x10\x03\x12\"\n\x1eLEDGER_KIND_REFERENCES_RESUMED\x10\x04\x12#\n\x1fLEDGER_KIND_REFERENCES_RELEASED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17meimage/v1/ledger.proto\x12\nmeimage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19meimage/v1/me_image.proto\"^\n\rReleasedImage\x12\x13\n\x0bme_image_id\x18\x01 \x01(\t\x12(\n\trendition\x18\x02 \x01(\x0e\x32\x15.meimage.v1.Rendition\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"r\n\rReleaseRecord\x12\x12\n\nrelease_id\x18\x01 \x01(\t\x12\x11\n\tgenerator\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12)\n\x06images\x18\x04 \x03(\x0b\x32\x19.meimage.v1.ReleasedImage\"\xf6\x01\n\x0bLedgerEntry\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x05\x12$\n\x04kind\x18\x03 \x01(\x0e\x32\x16.meimage.v1.LedgerKind\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63\x61ller\x18\x05 \x01(\t\x12\x13\n\x0bme_image_id\x18\x06 \x01(\t\x12\x15\n\rprevious_hash\x18\x07 \x01(\t\x12\x0c\n\x04hash\x18\x08 \x01(\t\x12*\n\x07release\x18\t \x01(\x0b\x32\x19.meimage.v1.ReleaseRecord*\xf1\x01\n\nLedgerKind\x12\x1b\n\x17LEDGER_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19LEDGER_KIND_CONSENT_GIVEN\x10\x01\x12!\n\x1dLEDGER_KIND_CONSENT_WITHDRAWN\x10\x02\x12!\n\x1dLEDGER_KIND_REFERENCES_PAUSED\x10\x03\x12\"\n\x1eLEDGER_KIND_REFERENCES_RESUMED\x10\x04\x12#\n\x1fLEDGER_KIND_REFERENCES_RELEASED\x10\x05\x12\x18\n\x14LEDGER_KIND_EXPORTED\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'meimage.v1.ledger_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LEDGERKIND']._serialized_start=561
-  _globals['_LEDGERKIND']._serialized_end=776
+  _globals['_LEDGERKIND']._serialized_end=802
   _globals['_RELEASEDIMAGE']._serialized_start=99
   _globals['_RELEASEDIMAGE']._serialized_end=193
   _globals['_RELEASERECORD']._serialized_start=195

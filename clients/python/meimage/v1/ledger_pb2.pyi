@@ -39,6 +39,8 @@ class _LedgerKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LedgerKind
     """The person switched AI use on again; opt-ins count as they stand."""
     LEDGER_KIND_REFERENCES_RELEASED: _LedgerKind.ValueType  # 5
     """Bytes of the person's photos were handed to a generator; `release` says which, to whom and for what."""
+    LEDGER_KIND_EXPORTED: _LedgerKind.ValueType  # 6
+    """Everything of the person, photos included, was handed to those who answer for privacy; `caller` says who asked for it."""
 
 class LedgerKind(_LedgerKind, metaclass=_LedgerKindEnumTypeWrapper):
     """What an entry of the ledger tells."""
@@ -55,6 +57,8 @@ LEDGER_KIND_REFERENCES_RESUMED: LedgerKind.ValueType  # 4
 """The person switched AI use on again; opt-ins count as they stand."""
 LEDGER_KIND_REFERENCES_RELEASED: LedgerKind.ValueType  # 5
 """Bytes of the person's photos were handed to a generator; `release` says which, to whom and for what."""
+LEDGER_KIND_EXPORTED: LedgerKind.ValueType  # 6
+"""Everything of the person, photos included, was handed to those who answer for privacy; `caller` says who asked for it."""
 Global___LedgerKind: _TypeAlias = LedgerKind  # noqa: Y015
 
 @_typing.final
@@ -154,7 +158,7 @@ class LedgerEntry(_message.Message):
     caller: _builtins.str
     """Who made the call: "user:" or "service:" and the token's subject."""
     me_image_id: _builtins.str
-    """UUID of the me-image that it is about; empty for a pause, a resumption or a release."""
+    """UUID of the me-image that it is about; empty for a pause, a resumption, a release or an export."""
     previous_hash: _builtins.str
     """The `hash` of the entry before, 64 lower-case hexadecimal digits; zeros for the first."""
     hash: _builtins.str

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meimage/v1/ledger.proto.
  */
 export const file_meimage_v1_ledger: GenFile = /*@__PURE__*/
-  fileDesc("ChdtZWltYWdlL3YxL2xlZGdlci5wcm90bxIKbWVpbWFnZS52MSJeCg1SZWxlYXNlZEltYWdlEhMKC21lX2ltYWdlX2lkGAEgASgJEigKCXJlbmRpdGlvbhgCIAEoDjIVLm1laW1hZ2UudjEuUmVuZGl0aW9uEg4KBnNoYTI1NhgDIAEoCSJyCg1SZWxlYXNlUmVjb3JkEhIKCnJlbGVhc2VfaWQYASABKAkSEQoJZ2VuZXJhdG9yGAIgASgJEg8KB3B1cnBvc2UYAyABKAkSKQoGaW1hZ2VzGAQgAygLMhkubWVpbWFnZS52MS5SZWxlYXNlZEltYWdlIvYBCgtMZWRnZXJFbnRyeRIPCgd1c2VyX2lkGAEgASgJEhAKCHNlcXVlbmNlGAIgASgFEiQKBGtpbmQYAyABKA4yFi5tZWltYWdlLnYxLkxlZGdlcktpbmQSKAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGY2FsbGVyGAUgASgJEhMKC21lX2ltYWdlX2lkGAYgASgJEhUKDXByZXZpb3VzX2hhc2gYByABKAkSDAoEaGFzaBgIIAEoCRIqCgdyZWxlYXNlGAkgASgLMhkubWVpbWFnZS52MS5SZWxlYXNlUmVjb3JkKtcBCgpMZWRnZXJLaW5kEhsKF0xFREdFUl9LSU5EX1VOU1BFQ0lGSUVEEAASHQoZTEVER0VSX0tJTkRfQ09OU0VOVF9HSVZFThABEiEKHUxFREdFUl9LSU5EX0NPTlNFTlRfV0lUSERSQVdOEAISIQodTEVER0VSX0tJTkRfUkVGRVJFTkNFU19QQVVTRUQQAxIiCh5MRURHRVJfS0lORF9SRUZFUkVOQ0VTX1JFU1VNRUQQBBIjCh9MRURHRVJfS0lORF9SRUZFUkVOQ0VTX1JFTEVBU0VEEAVCiwEKDmNvbS5tZWltYWdlLnYxQgtMZWRnZXJQcm90b1ABWiNtZS1pbWFnZXMuZXhhbXBsZS9tZWltYWdlL21laW1hZ2V2MaICA01YWKoCCk1laW1hZ2UuVjHKAgpNZWltYWdlXFYx4gIWTWVpbWFnZVxWMVxHUEJNZXRhZGF0YeoCC01laW1hZ2U6OlYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_meimage_v1_me_image]);
+  fileDesc("ChdtZWltYWdlL3YxL2xlZGdlci5wcm90bxIKbWVpbWFnZS52MSJeCg1SZWxlYXNlZEltYWdlEhMKC21lX2ltYWdlX2lkGAEgASgJEigKCXJlbmRpdGlvbhgCIAEoDjIVLm1laW1hZ2UudjEuUmVuZGl0aW9uEg4KBnNoYTI1NhgDIAEoCSJyCg1SZWxlYXNlUmVjb3JkEhIKCnJlbGVhc2VfaWQYASABKAkSEQoJZ2VuZXJhdG9yGAIgASgJEg8KB3B1cnBvc2UYAyABKAkSKQoGaW1hZ2VzGAQgAygLMhkubWVpbWFnZS52MS5SZWxlYXNlZEltYWdlIvYBCgtMZWRnZXJFbnRyeRIPCgd1c2VyX2lkGAEgASgJEhAKCHNlcXVlbmNlGAIgASgFEiQKBGtpbmQYAyABKA4yFi5tZWltYWdlLnYxLkxlZGdlcktpbmQSKAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGY2FsbGVyGAUgASgJEhMKC21lX2ltYWdlX2lkGAYgASgJEhUKDXByZXZpb3VzX2hhc2gYByABKAkSDAoEaGFzaBgIIAEoCRIqCgdyZWxlYXNlGAkgASgLMhkubWVpbWFnZS52MS5SZWxlYXNlUmVjb3JkKvEBCgpMZWRnZXJLaW5kEhsKF0xFREdFUl9LSU5EX1VOU1BFQ0lGSUVEEAASHQoZTEVER0VSX0tJTkRfQ09OU0VOVF9HSVZFThABEiEKHUxFREdFUl9LSU5EX0NPTlNFTlRfV0lUSERSQVdOEAISIQodTEVER0VSX0tJTkRfUkVGRVJFTkNFU19QQVVTRUQQAxIiCh5MRURHRVJfS0lORF9SRUZFUkVOQ0VTX1JFU1VNRUQQBBIjCh9MRURHRVJfS0lORF9SRUZFUkVOQ0VTX1JFTEVBU0VEEAUSGAoUTEVER0VSX0tJTkRfRVhQT1JURUQQBkKLAQoOY29tLm1laW1hZ2UudjFCC0xlZGdlclByb3RvUAFaI21lLWltYWdlcy5leGFtcGxlL21laW1hZ2UvbWVpbWFnZXYxogIDTVhYqgIKTWVpbWFnZS5WMcoCCk1laW1hZ2VcVjHiAhZNZWltYWdlXFYxXEdQQk1ldGFkYXRh6gILTWVpbWFnZTo6VjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_meimage_v1_me_image]);
 
 /**
  * One image that was handed out.
@@ -141,7 +141,7 @@ export type LedgerEntry = Message<"meimage.v1.LedgerEntry"> & {
   caller: string;
 
   /**
-   * UUID of the me-image that it is about; empty for a pause, a resumption or a release.
+   * UUID of the me-image that it is about; empty for a pause, a resumption, a release or an export.
    *
    * @generated from field: string me_image_id = 6;
    */
@@ -223,6 +223,13 @@ export enum LedgerKind {
    * @generated from enum value: LEDGER_KIND_REFERENCES_RELEASED = 5;
    */
   REFERENCES_RELEASED = 5,
+
+  /**
+   * Everything of the person, photos included, was handed to those who answer for privacy; `caller` says who asked for it.
+   *
+   * @generated from enum value: LEDGER_KIND_EXPORTED = 6;
+   */
+  EXPORTED = 6,
 }
 
 /**
