@@ -30,7 +30,9 @@ hypothesis.settings.load_profile("suite")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the proofs that take minutes run whole; without the option they do a part of the same."""
-    parser.addoption("--whole", action="store_true", help="10,000 rounds of the release race, 100,000 rewrapped keys")
+    parser.addoption(
+        "--whole", action="store_true", help="what make prove runs: much, or long, or with packages to fetch"
+    )
 
 
 @dataclass(frozen=True)
