@@ -1,5 +1,6 @@
 """A database of users who have nothing but keys, and what its rows say of them."""
 
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,11 +13,13 @@ from pydantic import SecretStr
 
 from service.adapters.keks import read_keks
 from service.adapters.new_kek import add_kek
+from service.adapters.objects import S3Objects
 from service.adapters.postgres.migrate import migrate
 from service.adapters.vault import KeyVault
 from service.config import Settings
 from service.domain.model import UserId
 from service.ports.sealing import WrappedKey
+from service.wiring import bucket_address
 from tests.own_database import empty_database
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -71,9 +74,12 @@ def seeded_id(number: int) -> UserId:
 
 @asynccontextmanager
 async def keyed(settings: Settings, folder: Path) -> AsyncIterator[Keyed]:
-    """Make a database of the newest schema and a KEK file with epoch 1."""
+    """Make a database of the newest schema, a bucket beside it and a KEK file with epoch 1."""
     async with empty_database(settings) as url:
         await migrate(url)
+        settings = settings.model_copy(update={"s3_bucket": f"keyed-{uuid.uuid4().hex}"})
+        async with S3Objects.connect(bucket_address(settings), connections=1) as objects:
+            await objects.make_bucket()
         add_kek(folder / "kek")
         connection = await asyncpg.connect(url)
         try:

@@ -62,7 +62,7 @@ def test_a_private_key_that_strayed_into_the_file_is_not_loaded(tmp_path: Path) 
         {"keys": [{"kid": "a"}]},
         {"keys": [{"kid": "a", "kty": "OKP", "crv": "Ed25519"}]},
         {"keys": [{"kid": "a", "kty": "oct", "k": "c2VjcmV0"}]},
-        {"keys": [dict(ED25519)]},
+        pytest.param({"keys": [dict(ED25519)]}, id="no kid"),
     ],
     ids=str,
 )

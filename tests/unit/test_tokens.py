@@ -43,13 +43,13 @@ def test_a_users_token_proves_the_user(verifier: JwtVerifier, issuer: Issuer, al
 @pytest.mark.parametrize(
     "claims",
     [
-        {"exp": NOW - 3600},
+        pytest.param({"exp": NOW - 3600}, id="exp an hour ago"),
         {"exp": None},
         {"exp": "tomorrow"},
         {"exp": float("inf")},
         {"exp": float("nan")},
         {"exp": 10**400},
-        {"exp": [NOW + 600]},
+        pytest.param({"exp": [NOW + 600]}, id="exp a list"),
         {"aud": "another-service"},
         {"aud": ["another-service"]},
         {"aud": None},
@@ -59,7 +59,7 @@ def test_a_users_token_proves_the_user(verifier: JwtVerifier, issuer: Issuer, al
         {"sub": ""},
         {"sub": 7},
         {"sub": "x" * 129},
-        {"nbf": NOW + 3600},
+        pytest.param({"nbf": NOW + 3600}, id="nbf in an hour"),
     ],
     ids=lambda claims: ", ".join(f"{name} {str(value)[:16]}" for name, value in claims.items()),
 )
