@@ -16,5 +16,6 @@ def later(world: World, after: timedelta) -> World:
 
 
 async def swept(served: Served, after: timedelta = timedelta()) -> UpkeepReport:
-    """Sweep as if so much time had passed."""
+    """Sweep as if so much time had passed: nothing that is under way now would be so still."""
+    await served.built.chores.done()
     return await upkeep(later(served.built.world, after), retention(served.settings))

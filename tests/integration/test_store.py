@@ -33,8 +33,12 @@ async def store(settings: Settings) -> AsyncIterator[PostgresStore]:
 
 
 @pytest.fixture
-def user() -> UserId:
-    return UserId(new_user_id())
+async def user(database: Looking) -> AsyncIterator[UserId]:
+    """A user whose media have no objects: no test that looks at everybody's may find their rows."""
+    user_id = UserId(new_user_id())
+    yield user_id
+    for table in ("primary_slots", "me_images", "renditions", "media"):
+        await database.execute(f"DELETE FROM {table} WHERE user_id = $1", user_id)  # noqa: S608 # names of tables
 
 
 def media() -> MediaRecord:
