@@ -4,7 +4,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(LOCKFLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test prove check check-go generate released bench lock setup clean clean-data
+.PHONY: help run test prove check check-go check-deploy generate released bench lock setup clean clean-data
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -28,14 +28,18 @@ check: setup ## lint, types, import rules, contract, generated code, locks
 	$(BIN)/buf lint
 	$(BIN)/buf breaking --against .ci/released
 	$(BIN)/python .ci/generate.py --check
-	@$(MAKE) --no-print-directory check-go
+	@$(MAKE) --no-print-directory check-go check-deploy
 	$(BIN)/python -m pip check
-	@! grep -n '://' requirements*.lock clients/typescript/package-lock.json clients/go/go.* .ci/go/go.* || { echo 'a lock file names an address'; exit 1; }
+	@! grep -n '://' requirements*.lock clients/typescript/package-lock.json clients/go/go.* .ci/go/go.* .ci/deploy/go.* || { echo 'a lock file names an address'; exit 1; }
 
 check-go:
 	@if ! command -v go >/dev/null; then echo 'GO IS MISSING: clients/go was not vetted, nor its format checked' >&2; exit 0; fi; \
 	cd clients/go && go vet ./... && unformatted=$$(gofmt -l .) && test -z "$$unformatted" || \
 	{ echo "clients/go: not as go vet and gofmt want it $$unformatted"; exit 1; }
+
+check-deploy:
+	@if ! command -v go >/dev/null; then echo 'GO IS MISSING: deploy/ was not read by the parsers of those who run it' >&2; exit 0; fi; \
+	cd .ci/deploy && go run . ../../deploy
 
 generate: setup ## make the stubs of all clients from protos
 	$(BIN)/python .ci/generate.py
