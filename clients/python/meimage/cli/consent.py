@@ -84,7 +84,7 @@ def ledger(session: Session, releases: bool, verify: bool, as_json: bool) -> Non
     show_table(session, heads, [_row(each) for each in shown], wraps=("for what", "me-images"))
 
 
-_WHAT = {
+KIND_WORDS = {
     LedgerKind.LEDGER_KIND_CONSENT_GIVEN: Text("AI allowed", "green"),
     LedgerKind.LEDGER_KIND_CONSENT_WITHDRAWN: Text("permission withdrawn", "yellow"),
     LedgerKind.LEDGER_KIND_REFERENCES_PAUSED: Text("all AI use paused", "yellow"),
@@ -96,7 +96,7 @@ _WHAT = {
 
 def _row(each: LedgerEntry) -> list[Cell]:
     ids = [image.me_image_id for image in each.release.images] or [each.me_image_id] * bool(each.me_image_id)
-    what = _WHAT.get(each.kind, Text(LedgerKind.Name(each.kind)))
+    what = KIND_WORDS.get(each.kind, Text(LedgerKind.Name(each.kind)))
     purpose = f"{each.release.generator}: {each.release.purpose}" if each.HasField("release") else ""
     about = " ".join(short_id(one) for one in ids)
     return [str(each.sequence), time_word(each.time), what, each.caller, purpose, about]

@@ -35,10 +35,11 @@ def watch(session: Session, everybody: bool, token: str, as_json: bool) -> None:
 def _line(event: MeImageEvent, *, name_user: bool) -> str:
     who = f"{event.user_id}  " * name_user
     about = short_id(event.me_image_id) or "all"
-    return f"{local_time(event.time):%Y-%m-%d %H:%M:%S}  {who}{about:<8}  {_what(event)}  by {event.caller}"
+    return f"{local_time(event.time):%Y-%m-%d %H:%M:%S}  {who}{about:<8}  {what_happened(event)}  by {event.caller}"
 
 
-def _what(event: MeImageEvent) -> str:
+def what_happened(event: MeImageEvent) -> str:
+    """Say in words what an event tells; of one that a newer server has added, that something changed."""
     fact = event.WhichOneof("fact")
     if fact == "primary_changed":
         slot = slot_words([event.primary_changed.slot])
@@ -50,9 +51,10 @@ def _what(event: MeImageEvent) -> str:
         "deleted": "deleted",
         "restored": "undeleted",
         "purged": "removed for good",
+        "user_erased": "everything erased for good",
         "ai_settings_changed": "AI use resumed" if event.ai_settings_changed.references_enabled else "AI use paused",
     }
-    return words.get(fact or "", "changed")
+    return words.get(fact or "", "something changed")
 
 
 COMMANDS = (watch,)
