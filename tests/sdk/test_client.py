@@ -125,7 +125,7 @@ async def test_reads_are_made_again_and_mutations_are_not(served: Served, issuer
                 await wire.join()
             await asyncio.sleep(0.3)  # the channel's own pause before it connects again
 
-        retries = meimage.Retries(sleep=pause, chance=lambda: 1.0)
+        retries = meimage.Retries(reconnect_seconds=0.0, sleep=pause, chance=lambda: 1.0)
         async with meimage.connect(wire.endpoint, issuer.user(carol.user_id), tls=None, retries=retries) as client:
             await wire.cut()
             with pytest.raises(meimage.MeImageError) as away:

@@ -7,6 +7,7 @@ import grpc
 from grpc import aio
 
 from meimage.interceptors import Receiving, Sending, Unary
+from meimage.reconnecting import Reconnecting
 from meimage.retries import Retries
 from meimage.tokens import TokenProvider
 
@@ -17,9 +18,11 @@ _OPTIONS = (
     ("grpc.keepalive_timeout_ms", 5_000),
     # A watch in which nothing happens is alive all the same.
     ("grpc.http2.max_pings_without_data", 0),
-    # After a restart of the server a read that is made again should find it, not wait for the channel.
+    # After a restart of the server a call should find it, not wait long for the channel: see reconnecting.
     ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    # Else clients of one server share a connection, and a new one begins with the failures of the others.
+    ("grpc.use_local_subchannel_pool", 1),
 )
 
 
@@ -45,13 +48,17 @@ def open_channel(
     address: str, token: TokenProvider, tls: Tls | None, retries: Retries, *, allow_plaintext: bool
 ) -> aio.Channel:
     """Open a channel. Raises PlaintextRefused."""
-    interceptors = [kind(token, retries) for kind in (Unary, Receiving, Sending)]
+    reconnecting = Reconnecting()
+    interceptors = [kind(token, retries, reconnecting) for kind in (Unary, Receiving, Sending)]
     if tls is not None:
         credentials = grpc.ssl_channel_credentials(tls.ca, tls.key, tls.certificate)
-        return aio.secure_channel(address, credentials, options=_OPTIONS, interceptors=interceptors)
-    if not (allow_plaintext or is_loopback(address)):
+        channel = aio.secure_channel(address, credentials, options=_OPTIONS, interceptors=interceptors)
+    elif allow_plaintext or is_loopback(address):
+        channel = aio.insecure_channel(address, options=_OPTIONS, interceptors=interceptors)
+    else:
         raise PlaintextRefused
-    return aio.insecure_channel(address, options=_OPTIONS, interceptors=interceptors)
+    reconnecting.follow(channel)
+    return channel
 
 
 def is_loopback(address: str) -> bool:

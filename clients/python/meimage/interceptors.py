@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from math import inf
 from typing import TypeVar
 
 from grpc import aio
 
 from meimage.errors import from_rpc
+from meimage.reconnecting import Reconnecting
 from meimage.retries import Retries
 from meimage.status import Status
 from meimage.tokens import TokenProvider, authorization
@@ -20,15 +22,21 @@ Details = aio.ClientCallDetails
 
 
 class _Caller:
-    """Completes the details of a call."""
+    """Completes the details of a call, once the channel is fit for it."""
 
-    def __init__(self, token: TokenProvider, retries: Retries) -> None:
+    def __init__(self, token: TokenProvider, retries: Retries, reconnecting: Reconnecting) -> None:
         self._token = token
         self._retries = retries
+        self._reconnecting = reconnecting
 
-    async def _complete(self, details: Details, seconds: float | None) -> Details:
+    async def _complete(self, details: Details, end: float, patience: float | None = None) -> Details:
+        """Wait for the channel until ``patience``, and leave the call until ``end``, times of the event loop."""
+        clock = asyncio.get_running_loop().time
+        patience = clock() + self._retries.reconnect_seconds if patience is None else patience
+        await self._reconnecting.tried_again(min(patience, end))
         metadata = aio.Metadata(*(details.metadata or ()))
         metadata.add(*await authorization(self._token))
+        seconds = None if end == inf else max(0.0, end - clock())
         return Details(details.method, seconds, metadata, details.credentials, details.wait_for_ready)
 
 
@@ -42,11 +50,11 @@ class Unary(_Caller, aio.UnaryUnaryClientInterceptor):
         request: Request,
     ) -> Response:
         """Raise MeImageError where the call does not succeed."""
-        clock = asyncio.get_running_loop().time
-        end = clock() + _seconds(client_call_details, UNARY_SECONDS)
+        end = _end(client_call_details, UNARY_SECONDS)
+        patience = asyncio.get_running_loop().time() + self._retries.reconnect_seconds
 
         async def attempt() -> Response:
-            details = await self._complete(client_call_details, max(0.0, end - clock()))
+            details = await self._complete(client_call_details, end, patience)
             try:
                 return await (await continuation(details, request))
             except aio.AioRpcError as error:
@@ -66,9 +74,8 @@ class Receiving(_Caller, aio.UnaryStreamClientInterceptor):
         request: Request,
     ) -> AsyncIterator[Response]:
         """Give answers that raise MeImageError where the call does not succeed."""
-        endless = _name(client_call_details).startswith("Watch")
-        seconds = client_call_details.timeout if endless else _seconds(client_call_details, STREAM_SECONDS)
-        return _typed(await continuation(await self._complete(client_call_details, seconds), request))
+        end = _end(client_call_details, inf if _name(client_call_details).startswith("Watch") else STREAM_SECONDS)
+        return _typed(await continuation(await self._complete(client_call_details, end), request))
 
 
 class Sending(_Caller, aio.StreamUnaryClientInterceptor):
@@ -83,7 +90,7 @@ class Sending(_Caller, aio.StreamUnaryClientInterceptor):
         request_iterator: AsyncIterable[Request] | Iterable[Request],
     ) -> aio.StreamUnaryCall[Request, Response]:
         """Raise MeImageError where the call does not succeed; a refusal keeps its reason also while we still send."""
-        details = await self._complete(client_call_details, _seconds(client_call_details, STREAM_SECONDS))
+        details = await self._complete(client_call_details, _end(client_call_details, STREAM_SECONDS))
         call = await continuation(details, request_iterator)
         status = Status(call)
         try:
@@ -103,8 +110,9 @@ async def _typed(call: aio.UnaryStreamCall[Request, Response]) -> AsyncIterator[
         call.cancel()
 
 
-def _seconds(details: Details, otherwise: float) -> float:
-    return otherwise if details.timeout is None else details.timeout
+def _end(details: Details, otherwise: float) -> float:
+    """Return when a call has to be done, a time of the event loop."""
+    return asyncio.get_running_loop().time() + (otherwise if details.timeout is None else details.timeout)
 
 
 def _name(details: Details) -> str:
