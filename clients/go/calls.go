@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/metadata"
 
 	"me-images.example/meimage/meimagev1"
@@ -35,7 +36,10 @@ func (i interceptors) unary(
 ) error {
 	ctx, cancel := withDeadline(ctx, UnaryDeadline)
 	defer cancel()
+	patient, patienceEnds := context.WithTimeout(ctx, i.pace.patience)
+	defer patienceEnds()
 	once := func() error {
+		triedAgain(patient, conn)
 		authorized, err := i.authorize(ctx)
 		if err != nil {
 			return err
@@ -56,6 +60,9 @@ func (i interceptors) stream(
 	if method != meimagev1.MeImageService_WatchMeImages_FullMethodName {
 		ctx, cancel = withDeadline(ctx, StreamDeadline)
 	}
+	patient, patienceEnds := context.WithTimeout(ctx, i.pace.patience)
+	triedAgain(patient, conn)
+	patienceEnds()
 	authorized, err := i.authorize(ctx)
 	if err != nil {
 		cancel()
@@ -79,6 +86,16 @@ func (i interceptors) authorize(ctx context.Context) (context.Context, error) {
 		return nil, &Error{Code: codes.Unauthenticated, Message: "the token holds a character that no token has"}
 	}
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token), nil
+}
+
+// triedAgain waits, until ctx ends at most, while the connection remembers that it could not be made. Until it is made, gRPC fails
+// every call with that failure at once: also when the server is back, for as long as the pause before the next attempt.
+func triedAgain(ctx context.Context, conn *grpc.ClientConn) {
+	for conn.GetState() == connectivity.TransientFailure {
+		if !conn.WaitForStateChange(ctx, connectivity.TransientFailure) {
+			return
+		}
+	}
 }
 
 // typedStream gives typed errors, and lets go of its deadline with its last answer.

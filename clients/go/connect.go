@@ -56,7 +56,7 @@ func Connect(address string, token TokenFunc, options ...Option) (*Client, error
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageBytes)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveAfter, Timeout: keepaliveTimeout}),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{
-			BaseDelay: firstDelay, Multiplier: 2, Jitter: 0.2, MaxDelay: longestDelay,
+			BaseDelay: firstDelay, Multiplier: 2, Jitter: 0.2, MaxDelay: longestReconnect,
 		}, MinConnectTimeout: longestDelay}),
 		// Else whoever answers for DNS could have mutations repeated.
 		grpc.WithDisableServiceConfig(),

@@ -94,7 +94,14 @@ func (r *record[T]) all() []T {
 // serve answers on loopback until the test ends.
 func serve(t *testing.T, pool *pool, references *references) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, _ := serveAt(t, "127.0.0.1:0", pool, references)
+	return address
+}
+
+// serveAt answers at an address until it is stopped, at the end of the test at the latest.
+func serveAt(t *testing.T, address string, pool *pool, references *references) (at string, stop func()) {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
 	must(t, err)
 	server := grpc.NewServer()
 	meimagev1.RegisterMeImageServiceServer(server, pool)
@@ -103,7 +110,7 @@ func serve(t *testing.T, pool *pool, references *references) string {
 	}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
-	return listener.Addr().String()
+	return listener.Addr().String(), server.Stop
 }
 
 // waits is a pace that remembers what it was asked to wait for, and does not wait.

@@ -12,16 +12,19 @@ import (
 const (
 	attempts                 = 4
 	firstDelay, longestDelay = 200 * time.Millisecond, 5 * time.Second
+	// reconnectPatience is more than the longest pause of a connection, longestReconnect, and the time to connect.
+	longestReconnect, reconnectPatience = time.Second, 2500 * time.Millisecond
 )
 
 // pace says how long to wait before calls are repeated; tests have one that does not wait.
 type pace struct {
-	sleep  func(ctx context.Context, long time.Duration) error
-	chance func() float64
+	sleep    func(ctx context.Context, long time.Duration) error
+	chance   func() float64
+	patience time.Duration
 }
 
 func realPace() pace {
-	return pace{sleep: sleep, chance: rand.Float64}
+	return pace{sleep: sleep, chance: rand.Float64, patience: reconnectPatience}
 }
 
 func sleep(ctx context.Context, long time.Duration) error {

@@ -97,6 +97,19 @@ test("what is no read, or no unavailability, is attempted once", async () => {
   assert.equal(calls, 2);
 });
 
+test("a call finds a server that is back", async () => {
+  await using fake = await Fake.start((router) => {
+    router.rpc(MeImageService.method.deleteMeImage, () => ({}));
+  });
+  await fake.client.pool.deleteMeImage(GET);
+  await fake.leave();
+  for (let failures = 0; failures < 3; failures++) {
+    assert.equal((await failure(fake.client.pool.deleteMeImage(GET))).codeName, "UNAVAILABLE");
+  }
+  await fake.comeBack();
+  await fake.client.pool.deleteMeImage(GET);
+});
+
 test("the deadline holds for all attempts together", async () => {
   await using fake = await Fake.start((router) => {
     router.rpc(MeImageService.method.getMeImage, async (_, context) => {

@@ -39,11 +39,22 @@ export class Fake implements AsyncDisposable {
     this.#sockets.clear();
   }
 
+  /** Be away: break all connections and take no new ones. */
+  async leave(): Promise<void> {
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    this.cut("end");
+    await closed;
+  }
+
+  /** Take connections at the same address again. */
+  async comeBack(): Promise<void> {
+    const [host, port] = this.address.split(":");
+    await new Promise<void>((resolve) => this.server.listen(Number(port), host, resolve));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.client.close();
-    const closed = new Promise((resolve) => this.server.close(resolve));
-    this.#sockets.forEach((socket) => socket.destroy());
-    await closed;
+    await this.leave();
   }
 }
 
