@@ -34,7 +34,8 @@ class MeImageError(Exception):
     """A call that did not succeed.
 
     ``reason`` is the name of an ErrorReason without its prefix, empty where no server of ours spoke: a connection that
-    was lost, a proxy. ``request_id`` is that of the server's log line.
+    was lost, a proxy. ``request_id`` is that of the server's log line. ``retry_after`` is in how many seconds the
+    server wants to be asked again at the earliest, 0 where it does not say.
     """
 
     code: grpc.StatusCode
@@ -43,6 +44,7 @@ class MeImageError(Exception):
     request_id: str = ""
     field_violations: tuple[FieldViolation, ...] = ()
     refusals: tuple[Refusal, ...] = field(default=())
+    retry_after: float = 0.0
 
     def __str__(self) -> str:
         said = "".join(f" {bad.field} {bad.description}." for bad in self.field_violations)
@@ -58,6 +60,11 @@ class MeImageError(Exception):
     def lost(self) -> bool:
         """Whether the server was away or the connection broke: nothing that our server says comes without a reason."""
         return self.unavailable or (not self.reason and self.code in _BROKEN)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the server did nothing and wants to be asked again later, in ``retry_after`` seconds."""
+        return self.retry_after > 0
 
 
 class DamagedBytes(MeImageError):
@@ -81,10 +88,11 @@ def decoded(code: grpc.StatusCode, details: str | None, trailers: Metadata | Non
     """Return the error of a status and its ``grpc-status-details-bin``; whatever is not ours there is passed over."""
     error = MeImageError(code, "", details or "The call failed.")
     raw = next((value for name, value in trailers or () if name == _DETAILS and isinstance(value, bytes)), b"")
-    info, bad, failed = (
+    info, bad, failed, later = (
         error_details_pb2.ErrorInfo(),
         error_details_pb2.BadRequest(),
         error_details_pb2.PreconditionFailure(),
+        error_details_pb2.RetryInfo(),
     )
     try:
         for detail in status_pb2.Status.FromString(raw).details:
@@ -94,6 +102,8 @@ def decoded(code: grpc.StatusCode, details: str | None, trailers: Metadata | Non
                 error.field_violations = tuple(FieldViolation(at.field, at.description) for at in bad.field_violations)
             elif detail.Unpack(failed):
                 error.refusals = tuple(Refusal(at.subject, at.type) for at in failed.violations)
+            elif detail.Unpack(later):
+                error.retry_after = max(0.0, later.retry_delay.seconds + later.retry_delay.nanos / 1e9)
     except DecodeError:
         pass
     return error

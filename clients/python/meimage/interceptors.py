@@ -41,7 +41,7 @@ class _Caller:
 
 
 class Unary(_Caller, aio.UnaryUnaryClientInterceptor):
-    """One request, one answer, within 30 s unless told otherwise; reads are made again while the server is away."""
+    """One request, one answer, within 30 s unless told otherwise; reads again while the server is away or busy."""
 
     async def intercept_unary_unary(
         self,
@@ -50,8 +50,9 @@ class Unary(_Caller, aio.UnaryUnaryClientInterceptor):
         request: Request,
     ) -> Response:
         """Raise MeImageError where the call does not succeed."""
+        clock = asyncio.get_running_loop().time
         end = _end(client_call_details, UNARY_SECONDS)
-        patience = asyncio.get_running_loop().time() + self._retries.reconnect_seconds
+        patience = clock() + self._retries.reconnect_seconds
 
         async def attempt() -> Response:
             details = await self._complete(client_call_details, end, patience)
@@ -61,7 +62,9 @@ class Unary(_Caller, aio.UnaryUnaryClientInterceptor):
                 raise from_rpc(error) from None
 
         read = _name(client_call_details).startswith(("Get", "List"))
-        return await self._retries.run(attempt, again=lambda error: read and error.unavailable)
+        return await self._retries.run(
+            attempt, again=lambda error: read and (error.unavailable or error.busy), left=lambda: end - clock()
+        )
 
 
 class Receiving(_Caller, aio.UnaryStreamClientInterceptor):

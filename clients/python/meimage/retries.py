@@ -10,6 +10,9 @@ from meimage.errors import MeImageError
 
 T = TypeVar("T")
 
+LONGEST_HINT_SECONDS = 300.0
+"""No server keeps a client away for longer than this."""
+
 
 @dataclass(frozen=True)
 class Retries:
@@ -26,19 +29,26 @@ class Retries:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = random.random
 
-    async def pause(self, failures: int) -> None:
-        """Wait after so many failures in a row, the first being 1."""
+    async def pause(self, failures: int, retry_after: float = 0.0) -> None:
+        """Wait after so many failures in a row, the first being 1, and for as long as the server asked to."""
         # Past 30 doublings every pause is the longest one, and no number too large.
         seconds = min(self.longest_seconds, self.first_seconds * 2 ** min(failures - 1, 30))
-        await self.sleep(seconds * (1 + self.chance()) / 2)
+        # On top, as all who were sent away were told the same.
+        await self.sleep(min(retry_after, LONGEST_HINT_SECONDS) + seconds * (1 + self.chance()) / 2)
 
-    async def run(self, call: Callable[[], Awaitable[T]], again: Callable[[MeImageError], bool]) -> T:
-        """Make a call, and make it again after errors for which ``again`` says so. Raises the last one."""
+    async def run(
+        self, call: Callable[[], Awaitable[T]], again: Callable[[MeImageError], bool], left: Callable[[], float]
+    ) -> T:
+        """Make a call, and make it again after errors for which ``again`` says so. Raises the last one.
+
+        So it does at once where the server asks for a longer pause than the seconds that are ``left``.
+        """
         for failures in range(1, self.attempts):
             try:
                 return await call()
             except MeImageError as error:
-                if not again(error):
+                if not again(error) or error.retry_after > left():
                     raise
-            await self.pause(failures)
+                retry_after = error.retry_after
+            await self.pause(failures, retry_after)
         return await call()

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from meimage.errors import MeImageError
@@ -37,7 +38,11 @@ class Upload:
         Raises:
             MeImageError: it was refused, or the connection broke time after time.
         """
-        return await retries.run(lambda: self._once(pool), again=lambda error: error.lost)
+        return await retries.run(
+            lambda: self._once(pool),
+            again=lambda error: error.lost or error.busy,
+            left=lambda: inf if self.seconds is None else self.seconds,
+        )
 
     async def _once(self, pool: "MeImageServiceAsyncStub") -> UploadMeImageResponse:
         gave_up: list[Exception] = []

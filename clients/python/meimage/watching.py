@@ -28,7 +28,7 @@ class Watched(NamedTuple):
 async def watched(
     pool: "MeImageServiceAsyncStub", request: WatchMeImagesRequest, retries: Retries
 ) -> AsyncIterator[Watched]:
-    """Give events, each once, and connect again as often as the connection is lost.
+    """Give events, each once, and connect again as often as the connection is lost or the server busy.
 
     Raises:
         MeImageError: the watch was refused, at its beginning or later.
@@ -36,7 +36,7 @@ async def watched(
     told: OrderedDict[str, None] = OrderedDict()
     failures = 0
     while True:
-        call, accepted = pool.WatchMeImages(request), False
+        call, accepted, retry_after = pool.WatchMeImages(request), False, 0.0
         try:
             async for message in call:
                 accepted, failures, request.resume_token = True, 0, message.resume_token
@@ -48,10 +48,11 @@ async def watched(
         except MeImageError as error:
             # A token that was good and has expired since: the next call asks for another, and is refused without.
             expired = accepted and error.code is StatusCode.UNAUTHENTICATED
-            if not (error.lost or expired):
+            if not (error.lost or error.busy or expired):
                 raise
+            retry_after = error.retry_after
         finally:
             call.cancel()
         # A server that ends a watch without an error is one that goes away, too.
         failures += 1
-        await retries.pause(failures)
+        await retries.pause(failures, retry_after)

@@ -57,6 +57,8 @@ def status_of(failure: Failure) -> int:
     if isinstance(failure, BrokenRelease | LedgerBroken | DamagedBytes):
         return BROKEN
     if isinstance(failure, MeImageError):
+        if failure.busy:
+            return AWAY
         return _BY_REASON.get(failure.reason) or _BY_CODE.get(failure.code, REFUSED)
     return USAGE
 
