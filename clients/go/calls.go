@@ -49,7 +49,8 @@ func (i interceptors) unary(
 	if !isRead(method) {
 		return once()
 	}
-	return i.pace.retry(ctx, isUnavailable, once)
+	again := func(err error) bool { return isUnavailable(err) || isBusy(err) }
+	return i.pace.retry(ctx, again, UnaryDeadline, once)
 }
 
 func (i interceptors) stream(

@@ -87,7 +87,7 @@ func TestDelaysDoubleUpToFiveSecondsAndVary(t *testing.T) {
 		{1_000_000, 0, 2500 * time.Millisecond, "half of the longest"},
 	} {
 		given := pace{chance: func() float64 { return c.chance }}
-		same(t, c.description, given.delay(c.failures), c.longEnough)
+		same(t, c.description, given.delay(c.failures, nil), c.longEnough)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -30,6 +31,8 @@ type Error struct {
 	FieldViolations []FieldViolation
 	// Refusals are the references that a release was refused for.
 	Refusals []Refusal
+	// RetryAfter is how long a busy server wants to be left alone before it is asked again; 0 where it does not say.
+	RetryAfter time.Duration
 
 	status *status.Status
 	cause  error
@@ -139,6 +142,8 @@ func (e *Error) take(detail any) {
 		for _, each := range detail.GetViolations() {
 			e.Refusals = append(e.Refusals, Refusal{each.GetSubject(), each.GetType()})
 		}
+	case *errdetails.RetryInfo:
+		e.RetryAfter = max(0, detail.GetRetryDelay().AsDuration())
 	}
 }
 

@@ -54,7 +54,7 @@ func (c *Client) UploadFile(ctx context.Context, path string, options UploadOpti
 
 // Upload stores the photo that source holds, and with NewMeImage creates a me-image of it. It reads source to its end first:
 // one with more than MaxImageBytes is refused with IMAGE_TOO_LARGE, and nothing is sent. It is tried up to four times
-// while the server is UNAVAILABLE or the connection breaks, and has one effect. For bytes use bytes.NewReader.
+// while the server is UNAVAILABLE or busy or the connection breaks, and has one effect. For bytes use bytes.NewReader.
 func (c *Client) Upload(ctx context.Context, source io.Reader, options UploadOptions) (*meimagev1.UploadMeImageResponse, error) {
 	photo, err := io.ReadAll(io.LimitReader(source, MaxImageBytes+1))
 	if err != nil {
@@ -65,7 +65,8 @@ func (c *Client) Upload(ctx context.Context, source io.Reader, options UploadOpt
 	}
 	header := options.header(photo)
 	var stored *meimagev1.UploadMeImageResponse
-	err = c.pace.retry(ctx, isLost, func() error {
+	again := func(err error) bool { return isLost(err) || isBusy(err) }
+	err = c.pace.retry(ctx, again, StreamDeadline, func() error {
 		stored, err = c.uploadOnce(ctx, header, photo, options.Progress)
 		return err
 	})

@@ -30,7 +30,7 @@ type WatchEvent struct {
 //	}
 //
 // It ends by break, or without an error when ctx ends; it has no deadline of its own. When the connection is lost, or the
-// server away, it comes back by itself where it was, however long that takes, and events that come again are left out. When its token
+// server away or busy, it comes back by itself where it was, however long that takes, and events that come again are left out. When its token
 // expires it asks for another. Any other failure is told as an error, which is the last that it tells. To miss nothing from a given moment on, take
 // a token of ListMeImageEvents before it: watching begins with the loop, not with the call.
 func (c *Client) Watch(ctx context.Context, userID, resumeToken string) iter.Seq2[WatchEvent, error] {
@@ -59,12 +59,12 @@ func (c *Client) watch(ctx context.Context, userID, resumeToken string) iter.Seq
 			}
 			// A watch that the server ended in peace goes on, too: it was not asked to end. So does one whose token was good
 			// and has expired since: the next call asks for another.
-			if !atEnd(err) && !isLost(err) && !(w.accepted && isUnauthenticated(err)) {
+			if !atEnd(err) && !isLost(err) && !isBusy(err) && !(w.accepted && isUnauthenticated(err)) {
 				yield(WatchEvent{}, err)
 				return
 			}
 			w.failures++
-			if c.pace.sleep(ctx, c.pace.delay(w.failures)) != nil {
+			if c.pace.sleep(ctx, c.pace.delay(w.failures, err)) != nil {
 				return
 			}
 		}
