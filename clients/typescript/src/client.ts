@@ -49,7 +49,7 @@ export function connect(address: string, options: ConnectOptions): MeImageClient
  * A client of MeImageService and ReferenceService.
  *
  * Every call throws {@link MeImageError} where the server refuses it or cannot be reached. Reads are attempted up to four
- * times where the server is unavailable, uploads too; other changes are never repeated by themselves: give them a `requestId` and call again.
+ * times where the server is unavailable or busy, uploads too; other changes are never repeated by themselves: give them a `requestId` and call again.
  */
 export class MeImageClient {
   /**
@@ -74,7 +74,7 @@ export class MeImageClient {
   /**
    * Store a photo of at most 10 MiB, and with `newMeImage` create a me-image of it.
    *
-   * It is read whole first, then sent up to four times where the server is unavailable or the connection breaks: the server knows it by its
+   * It is read whole first, then sent up to four times where the server is unavailable or busy or the connection breaks: the server knows it by its
    * `requestId` and stores it once.
    *
    * @throws MeImageError, with the reason `IMAGE_TOO_LARGE` before anything is sent; what the source throws where it cannot be read

@@ -25,6 +25,7 @@ export interface Details {
   readonly requestId: string;
   readonly fieldViolations: readonly FieldViolation[];
   readonly refusals: readonly Refusal[];
+  readonly retryAfterMs: number;
 }
 
 /** A detail as it came: the name of its message, and its bytes. */
@@ -34,12 +35,18 @@ export interface RawDetail {
 }
 
 /**
- * Decode google.rpc.ErrorInfo, BadRequest and PreconditionFailure; other details, and ones that cannot be read, are left out.
+ * Decode google.rpc.ErrorInfo, BadRequest, PreconditionFailure and RetryInfo; other details, and ones that cannot be read, are left out.
  *
- * The three are read by field number, so that nobody needs stubs of them, which another package may have registered too.
+ * The four are read by field number, so that nobody needs stubs of them, which another package may have registered too.
  */
 export function decodeDetails(raw: readonly RawDetail[]): Details {
-  const found = { reason: "", requestId: "", fieldViolations: [] as FieldViolation[], refusals: [] as Refusal[] };
+  const found = {
+    reason: "",
+    requestId: "",
+    fieldViolations: [] as FieldViolation[],
+    refusals: [] as Refusal[],
+    retryAfterMs: 0,
+  };
   for (const { type, value } of raw) {
     try {
       if (type === "google.rpc.ErrorInfo") {
@@ -48,6 +55,8 @@ export function decodeDetails(raw: readonly RawDetail[]): Details {
         found.fieldViolations.push(...all(fieldsOf(value), 1).map(fieldViolation));
       } else if (type === "google.rpc.PreconditionFailure") {
         found.refusals.push(...all(fieldsOf(value), 1).map(refusal));
+      } else if (type === "google.rpc.RetryInfo") {
+        found.retryAfterMs = Math.max(0, milliseconds(fieldsOf(value).get(1)?.at(-1)));
       }
     } catch {
       // The code and the message of the error are worth more than a complaint about its details.
@@ -72,6 +81,23 @@ function fieldViolation(violation: Fields): FieldViolation {
 
 function refusal(violation: Fields): Refusal {
   return { reason: text(violation, 1), subject: text(violation, 2) };
+}
+
+/** A google.protobuf.Duration. */
+function milliseconds(duration: Uint8Array = new Uint8Array()): number {
+  const reader = new BinaryReader(duration);
+  let total = 0;
+  while (reader.pos < reader.len) {
+    const [number, wireType] = reader.tag();
+    if (wireType === WireType.Varint && number === 1) {
+      total += Number(reader.int64()) * 1_000;
+    } else if (wireType === WireType.Varint && number === 2) {
+      total += reader.int32() / 1_000_000;
+    } else {
+      reader.skip(wireType, number);
+    }
+  }
+  return total;
 }
 
 function all(fields: Fields, number: number): Fields[] {

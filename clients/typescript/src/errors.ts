@@ -2,7 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { Details, FieldViolation, RawDetail, Refusal } from "./details.js";
 import { decodeDetails } from "./details.js";
 
-const NO_DETAILS: Details = { reason: "", requestId: "", fieldViolations: [], refusals: [] };
+const NO_DETAILS: Details = { reason: "", requestId: "", fieldViolations: [], refusals: [], retryAfterMs: 0 };
 
 /** Why a call failed: thrown by everything that calls the server. No text in it holds a token, a label, a tag or bytes. */
 export class MeImageError extends Error {
@@ -17,16 +17,19 @@ export class MeImageError extends Error {
   readonly fieldViolations: readonly FieldViolation[];
   /** Which references of a release are refused, and why. */
   readonly refusals: readonly Refusal[];
+  /** Milliseconds that a busy server wants to be left alone for before it is asked again; 0 where it does not say. */
+  readonly retryAfterMs: number;
 
   /** Make an error; servers and this library do. */
   constructor(message: string, code: Code, details: Partial<Details> = {}, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
-    const { reason, requestId, fieldViolations, refusals } = { ...NO_DETAILS, ...details };
+    const { reason, requestId, fieldViolations, refusals, retryAfterMs } = { ...NO_DETAILS, ...details };
     this.reason = reason;
     this.requestId = requestId;
     this.fieldViolations = fieldViolations;
     this.refusals = refusals;
+    this.retryAfterMs = retryAfterMs;
   }
 
   /** The status in the spelling of gRPC, for example `NOT_FOUND`. */
@@ -56,6 +59,11 @@ export function typed(thrown: unknown, signal?: AbortSignal): MeImageError {
 /** Whether a call may be made again as it was: the server cannot be reached, or the connection broke. */
 export function isUnavailable(error: MeImageError): boolean {
   return error.code === Code.Unavailable;
+}
+
+/** Whether the server did nothing, and wants to be asked again later. */
+export function isBusy(error: MeImageError): boolean {
+  return error.retryAfterMs > 0;
 }
 
 /** Whether the connection broke beneath the call, which the transport reports by several codes. */

@@ -2,7 +2,8 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import type { Backoff } from "./backoff.js";
 import { attempts, Deadline } from "./backoff.js";
-import { isUnavailable, MeImageError, typed } from "./errors.js";
+import type { MeImageError } from "./errors.js";
+import { isBusy, isUnavailable, typed } from "./errors.js";
 
 /** A bearer token, or a function that is asked for one before every attempt of every call. */
 export type TokenProvider = string | (() => string | Promise<string>);
@@ -29,8 +30,8 @@ export function dressed(bare: Transport, token: TokenProvider, backoff: Backoff)
           throw typed(thrown, signal);
         }
       };
-      const again = (thrown: unknown) => isRead(method) && thrown instanceof MeImageError && isUnavailable(thrown);
-      return attempts(attempt, again, backoff, signal);
+      const again = (error: MeImageError) => isRead(method) && (isUnavailable(error) || isBusy(error));
+      return attempts(attempt, again, backoff, deadline, signal);
     },
     async stream(method, signal, timeoutMs, header, input, contextValues) {
       const headers = await authorized(header, token);

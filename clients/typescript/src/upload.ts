@@ -5,7 +5,8 @@ import type { Client } from "@connectrpc/connect";
 import type { Backoff } from "./backoff.js";
 import { attempts, Deadline } from "./backoff.js";
 import { sha256 } from "./bytes.js";
-import { isUnavailable, MeImageError, typed } from "./errors.js";
+import type { MeImageError } from "./errors.js";
+import { isBusy, isUnavailable, typed } from "./errors.js";
 import type { NewMeImageSchema } from "./gen/meimage/v1/me_image_pb.js";
 import type { MeImageService, UploadMeImageRequest, UploadMeImageResponse } from "./gen/meimage/v1/me_image_service_pb.js";
 import { UploadMeImageRequestSchema } from "./gen/meimage/v1/me_image_service_pb.js";
@@ -63,8 +64,8 @@ export async function upload(
       throw sending.failed ? sending.failure : typed(thrown, options.signal);
     }
   };
-  const again = (thrown: unknown) => thrown instanceof MeImageError && isUnavailable(thrown);
-  return attempts(attempt, again, backoff, options.signal);
+  const again = (error: MeImageError) => isUnavailable(error) || isBusy(error);
+  return attempts(attempt, again, backoff, deadline, options.signal);
 }
 
 /** The messages of one attempt. */

@@ -4,7 +4,7 @@ import type { Backoff } from "./backoff.js";
 import { wait } from "./backoff.js";
 import { Cancellation } from "./cancellation.js";
 import type { MeImageError } from "./errors.js";
-import { isUnavailable, typed } from "./errors.js";
+import { isBusy, isUnavailable, typed } from "./errors.js";
 import type { MeImageEvent } from "./gen/meimage/v1/event_pb.js";
 import type { MeImageService } from "./gen/meimage/v1/me_image_service_pb.js";
 
@@ -42,6 +42,7 @@ export async function* watch(
   try {
     while (!call.signal.aborted) {
       let accepted = false;
+      let retryAfterMs = 0;
       try {
         const request = { userId: options.userId ?? "", resumeToken };
         for await (const message of pool.watchMeImages(request, { signal: call.signal, timeoutMs: 0 })) {
@@ -59,9 +60,10 @@ export async function* watch(
         if (!mends(error) && !expired) {
           throw error;
         }
+        ({ retryAfterMs } = error);
       }
       failures++;
-      await wait(backoff, failures, call.signal);
+      await wait(backoff, failures, retryAfterMs, call.signal);
     }
   } catch (thrown) {
     if (!call.signal.aborted) {
@@ -72,9 +74,9 @@ export async function* watch(
   }
 }
 
-/** Whether a new connection may go on where this one ended: it was lost, or reset by something between us and the server. */
+/** Whether a new call may go on where this one ended: the server was busy, the connection lost, or reset by something between. */
 function mends(error: MeImageError): boolean {
-  return isUnavailable(error) || (error.code === Code.Internal && error.reason === "");
+  return isUnavailable(error) || isBusy(error) || (error.code === Code.Internal && error.reason === "");
 }
 
 /** The ids of the last events. */

@@ -63,6 +63,7 @@ export interface Also {
   readonly requestId?: string;
   readonly fields?: readonly (readonly [string, string])[];
   readonly refusals?: readonly (readonly [string, string])[];
+  readonly retryAfter?: { readonly seconds: number; readonly nanos?: number };
 }
 
 /** A refusal with the details that the service gives. */
@@ -77,6 +78,11 @@ export function refused(code: Code, reason: string, also: Also = {}): ConnectErr
     { type: "google.rpc.BadRequest", value: pairs(also.fields ?? []) },
     { type: "google.rpc.PreconditionFailure", value: pairs((also.refusals ?? []).map(([subject, why]) => [why, subject])) },
   ];
+  if (also.retryAfter !== undefined) {
+    const delay = new BinaryWriter().tag(1, WireType.Varint).int64(BigInt(also.retryAfter.seconds));
+    delay.tag(2, WireType.Varint).int32(also.retryAfter.nanos ?? 0);
+    error.details.push({ type: "google.rpc.RetryInfo", value: message([1, delay.finish()]) });
+  }
   return error;
 }
 
