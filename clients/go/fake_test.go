@@ -124,7 +124,7 @@ func (w *waits) sleep(ctx context.Context, long time.Duration) error {
 }
 
 func (w *waits) pace() pace {
-	return pace{sleep: w.sleep, chance: func() float64 { return 1 }}
+	return pace{sleep: w.sleep, chance: func() float64 { return 1 }, silence: longestSilence}
 }
 
 // connect makes a client of the fakes, one that does not wait.

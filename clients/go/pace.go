@@ -14,6 +14,8 @@ const (
 	firstDelay, longestDelay = 200 * time.Millisecond, 5 * time.Second
 	// reconnectPatience is more than the longest pause of a connection, longestReconnect, and the time to connect.
 	longestReconnect, reconnectPatience = time.Second, 2500 * time.Millisecond
+	// longestSilence is three times what the server leaves between two signs of life of a watch.
+	longestSilence = time.Minute
 	// longestHint is for how long a busy server may keep a client away at most.
 	longestHint = 5 * time.Minute
 )
@@ -23,10 +25,11 @@ type pace struct {
 	sleep    func(ctx context.Context, long time.Duration) error
 	chance   func() float64
 	patience time.Duration
+	silence  time.Duration
 }
 
 func realPace() pace {
-	return pace{sleep: sleep, chance: rand.Float64, patience: reconnectPatience}
+	return pace{sleep: sleep, chance: rand.Float64, patience: reconnectPatience, silence: longestSilence}
 }
 
 func sleep(ctx context.Context, long time.Duration) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -11,6 +12,9 @@ import (
 )
 
 const remembered = 1000
+
+// errSilent is a watch that heard nothing for too long: a server that is away.
+var errSilent = &Error{Code: codes.Unavailable, Message: "nothing was heard for too long"}
 
 // A WatchEvent is something that happened, and where to go on after it.
 type WatchEvent struct {
@@ -94,28 +98,33 @@ type watcher struct {
 	yield         func(WatchEvent, error) bool
 }
 
-// once watches until the stream fails or the loop is left.
+// once watches until the stream fails, falls silent, or the loop is left.
 func (w *watcher) once(ctx context.Context) error {
 	w.accepted = false
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	// What answers the pings of the connection need not be what answers the call: a proxy, a server that is stuck.
+	silence := time.AfterFunc(w.client.pace.silence, func() { cancel(errSilent) })
+	defer silence.Stop()
 	stream, err := w.client.Pool.WatchMeImages(ctx, &meimagev1.WatchMeImagesRequest{UserId: w.userID, ResumeToken: w.token})
-	if err != nil {
-		return err
-	}
-	for {
-		told, err := stream.Recv()
-		if err != nil {
-			return err
+	for err == nil {
+		var told *meimagev1.WatchMeImagesResponse
+		if told, err = stream.Recv(); err != nil {
+			break
 		}
+		silence.Stop() // whoever reads may take their time
 		w.failures, w.accepted, w.token = 0, true, told.GetResumeToken()
 		event := told.GetEvent()
-		if event == nil || !w.seen.add(event.GetEventId()) {
-			continue
-		}
-		if !w.yield(WatchEvent{Event: event, ResumeToken: w.token}, nil) {
+		if event != nil && w.seen.add(event.GetEventId()) && !w.yield(WatchEvent{Event: event, ResumeToken: w.token}, nil) {
 			w.left = true
 			return nil
 		}
+		silence.Reset(w.client.pace.silence)
 	}
+	if context.Cause(ctx) == errSilent {
+		return errSilent
+	}
+	return err
 }
 
 // recent remembers the last so many ids.

@@ -248,3 +248,50 @@ func TestTheLastThousandEventsAreRemembered(t *testing.T) {
 	same(t, "the first is forgotten", seen.add("0"), true)
 	same(t, "how many", len(seen.ids), remembered)
 }
+
+func TestAWatchThatFallsSilentGoesOn(t *testing.T) {
+	var tokens record[string]
+	silent := func(s watches) error {
+		<-s.Context().Done()
+		return s.Context().Err()
+	}
+	served := &pool{watch: func(r *meimagev1.WatchMeImagesRequest, s watches) error {
+		switch tokens.add(r.GetResumeToken()) {
+		case 1:
+			must(t, s.Send(happened("a", "one")))
+			return silent(s)
+		case 2:
+			return silent(s)
+		default:
+			return s.Send(happened("b", "two"))
+		}
+	}}
+	client, _ := connect(t, served, nil)
+	client.pace.silence = 100 * time.Millisecond
+	var seen []string
+	for event, err := range client.Watch(t.Context(), "alice", "start") {
+		must(t, err)
+		if seen = append(seen, event.Event.GetEventId()); len(seen) == 2 {
+			break
+		}
+	}
+	if !slices.Equal(seen, []string{"a", "b"}) || !slices.Equal(tokens.all(), []string{"start", "one", "one"}) {
+		t.Errorf("saw %v, asked from %v", seen, tokens.all())
+	}
+}
+
+func TestAReaderOfAWatchMayTakeItsTime(t *testing.T) {
+	var tokens record[string]
+	client, _ := connect(t, telling(&tokens, connection{
+		[]*meimagev1.WatchMeImagesResponse{happened("a", "one"), happened("b", "two")}, nil,
+	}), nil)
+	client.pace.silence = 100 * time.Millisecond
+	for event, err := range client.Watch(t.Context(), "alice", "start") {
+		must(t, err)
+		if event.Event.GetEventId() == "b" {
+			break
+		}
+		time.Sleep(2 * client.pace.silence)
+	}
+	same(t, "calls", len(tokens.all()), 1)
+}

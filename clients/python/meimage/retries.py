@@ -19,13 +19,15 @@ class Retries:
     """At most ``attempts`` calls, with pauses that double from ``first_seconds`` to ``longest_seconds``.
 
     Of each pause chance takes away up to a half, so that clients that failed together do not come back together.
-    A call waits for up to ``reconnect_seconds`` where the connection was lost and is being made again.
+    A call waits for up to ``reconnect_seconds`` where the connection was lost and is being made again. A watch that
+    hears nothing for ``silence_seconds`` is made again; the server says every 20 s that it is there.
     """
 
     attempts: int = 4
     first_seconds: float = 0.2
     longest_seconds: float = 5.0
     reconnect_seconds: float = 2.5
+    silence_seconds: float = 60.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = random.random
 

@@ -1,5 +1,6 @@
 """Watching: events without end and without repetition, across connections that break."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,7 +10,7 @@ from grpc import StatusCode
 from meimage.errors import MeImageError
 from meimage.retries import Retries
 from meimage.v1.event_pb2 import MeImageEvent
-from meimage.v1.me_image_service_pb2 import WatchMeImagesRequest
+from meimage.v1.me_image_service_pb2 import WatchMeImagesRequest, WatchMeImagesResponse
 
 if TYPE_CHECKING:
     from meimage.v1.me_image_service_pb2_grpc import MeImageServiceAsyncStub
@@ -38,7 +39,8 @@ async def watched(
     while True:
         call, accepted, retry_after = pool.WatchMeImages(request), False, 0.0
         try:
-            async for message in call:
+            messages = aiter(call)
+            while (message := await _next(messages, retries.silence_seconds)) is not None:
                 accepted, failures, request.resume_token = True, 0, message.resume_token
                 if message.HasField("event") and message.event.event_id not in told:
                     told[message.event.event_id] = None
@@ -56,3 +58,17 @@ async def watched(
         # A server that ends a watch without an error is one that goes away, too.
         failures += 1
         await retries.pause(failures, retry_after)
+
+
+async def _next(messages: AsyncIterator[WatchMeImagesResponse], seconds: float) -> WatchMeImagesResponse | None:
+    """Return the next message, None at the end; raise that the server is away where none comes in time.
+
+    What answers the pings of the connection need not be what answers the call: a proxy, a server that is stuck.
+    """
+    try:
+        async with asyncio.timeout(seconds) as timer:
+            return await anext(messages, None)
+    except TimeoutError:
+        if not timer.expired():
+            raise
+        raise MeImageError(StatusCode.UNAVAILABLE, "", f"Nothing was heard for {seconds:g} s.") from None

@@ -7,6 +7,8 @@ export interface Backoff {
   readonly firstMs: number;
   /** Milliseconds that no wait exceeds. */
   readonly longestMs: number;
+  /** Milliseconds without a word after which a watch is made again; the server says every 20 s that it is there. Left out: 60,000. */
+  readonly silenceMs?: number | undefined;
 }
 
 /** What all SDKs of the service wait. */

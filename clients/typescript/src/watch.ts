@@ -7,6 +7,7 @@ import type { MeImageError } from "./errors.js";
 import { isBusy, isUnavailable, typed } from "./errors.js";
 import type { MeImageEvent } from "./gen/meimage/v1/event_pb.js";
 import type { MeImageService } from "./gen/meimage/v1/me_image_service_pb.js";
+import { LONGEST_SILENCE_MS, Silence } from "./silence.js";
 
 /** How many of the last events a watch remembers, to tell none of them twice. */
 const REMEMBERED_EVENTS = 1_000;
@@ -43,24 +44,29 @@ export async function* watch(
     while (!call.signal.aborted) {
       let accepted = false;
       let retryAfterMs = 0;
+      const silence = new Silence(call.signal, backoff.silenceMs ?? LONGEST_SILENCE_MS);
       try {
         const request = { userId: options.userId ?? "", resumeToken };
-        for await (const message of pool.watchMeImages(request, { signal: call.signal, timeoutMs: 0 })) {
+        for await (const message of pool.watchMeImages(request, { signal: silence.signal, timeoutMs: 0 })) {
+          silence.heard();
           accepted = true;
           failures = 0;
           ({ resumeToken } = message);
           if (message.part.case === "event" && known.isNew(message.part.value.eventId)) {
             yield { event: message.part.value, resumeToken };
           }
+          silence.listen();
         }
       } catch (thrown) {
-        const error = typed(thrown, call.signal);
+        const error = silence.error ?? typed(thrown, call.signal);
         // A token that was good and has expired since: the next call asks for another, and is refused without.
         const expired = accepted && error.code === Code.Unauthenticated;
         if (!mends(error) && !expired) {
           throw error;
         }
         ({ retryAfterMs } = error);
+      } finally {
+        silence.end();
       }
       failures++;
       await wait(backoff, failures, retryAfterMs, call.signal);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { WatchMeImagesResponseSchema } from "../src/index.js";
+import type { ConnectOptions, WatchMeImagesResponseSchema } from "../src/index.js";
 import { MeImageService } from "../src/index.js";
 import { Fake, promised, refused } from "./fake.js";
 
@@ -18,6 +18,10 @@ function checkpoint(resumeToken: string): Message {
 
 /** A server whose watches are, one after the other, what the functions give; the last one again and again. */
 async function watched(...watches: ((fake: Fake) => AsyncGenerator<Message>)[]) {
+  return patientlyWatched({}, ...watches);
+}
+
+async function patientlyWatched(options: Partial<ConnectOptions>, ...watches: ((fake: Fake) => AsyncGenerator<Message>)[]) {
   const asked: [string, string][] = [];
   const fake: Fake = await Fake.start((router) => {
     router.rpc(MeImageService.method.watchMeImages, async function* ({ userId, resumeToken }) {
@@ -26,7 +30,7 @@ async function watched(...watches: ((fake: Fake) => AsyncGenerator<Message>)[]) 
       assert.ok(watch);
       yield* watch(fake);
     });
-  });
+  }, options);
   return { fake, asked };
 }
 
@@ -131,6 +135,45 @@ test("a watch that something between reset goes on", async () => {
   await using fake = started;
   assert.equal((await first(fake, 2)).length, 2);
   assert.equal(asked.length, 2);
+});
+
+const SILENCE_MS = 100;
+const SOON = { backoff: { firstMs: 1, longestMs: 4, silenceMs: SILENCE_MS } };
+
+test("a watch that falls silent goes on", async () => {
+  const { fake: started, asked } = await patientlyWatched(
+    SOON,
+    async function* () {
+      yield event(1);
+      await promised().promise;
+    },
+    async function* () {
+      await promised().promise;
+    },
+    async function* () {
+      yield event(2);
+      await promised().promise;
+    },
+  );
+  await using fake = started;
+  assert.deepEqual(await first(fake, 2, "start"), ["e-1 after-1", "e-2 after-2"]);
+  assert.deepEqual(asked, [["ada", "start"], ["ada", "after-1"], ["ada", "after-1"]]);
+});
+
+test("whoever reads a watch may take their time", async () => {
+  const { fake: started, asked } = await patientlyWatched(SOON, async function* () {
+    yield event(1);
+    yield event(2);
+    await promised().promise;
+  });
+  await using fake = started;
+  for await (const { event } of fake.client.watch({ userId: "ada" })) {
+    if (event.eventId === "e-2") {
+      break;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2 * SILENCE_MS));
+  }
+  assert.equal(asked.length, 1);
 });
 
 test("a watch that is left ends at the server", async () => {
