@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     decoders: PositiveInt = Field(2, description="Sandboxed decoder processes of each server process.")
     decoder_seconds: Span = Field(20, description="How long one photo may take to decode.")
 
+    upkeep: bool = Field(default=True, description="Servers run upkeep, one at a time; false: only the command does.")
+    upkeep_minutes: Span = Field(10, description="How long a server waits between two runs of upkeep.")
     pending_media_minutes: Span = Field(60, description="When upkeep removes half-written media.")
     unclaimed_media_hours: Span = Field(24, description="When upkeep removes media that no me-image uses.")
     request_hours: Span = Field(24, description="How long answers are kept for retries.")

@@ -36,7 +36,7 @@ from service.rpc.admission import Pace, Proof
 from service.rpc.health import Pingable
 from service.rpc.server import Door, Running, serving
 from service.usecases.keys import require_keks
-from service.usecases.upkeep import Retention
+from service.usecases.sweeps import Retention
 from service.usecases.world import Policy, World
 
 MIB = 1024 * 1024

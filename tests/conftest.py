@@ -85,6 +85,7 @@ async def settings(stores: EmbeddedStores, issuer: Issuer, tmp_path_factory: pyt
         jwks_file=issuer.write_jwks(folder / "jwks.json"),
         token_issuer=ISSUER,
         token_audience=AUDIENCE,
+        upkeep=False,  # tests plant what it would remove
     )
 
 

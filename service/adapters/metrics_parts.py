@@ -1,12 +1,13 @@
 """The pools of this process as metrics: read when somebody asks, at no price for calls."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from service.adapters.metrics_upkeep import UpkeepTally
 from service.adapters.pictures import PicturePool
 from service.adapters.postgres.bell import PostgresBell
 from service.adapters.postgres.database import Database
@@ -19,6 +20,7 @@ class Parts:
     database: Database
     pictures: PicturePool
     bell: PostgresBell
+    upkeep: UpkeepTally = field(default_factory=UpkeepTally)
 
 
 class PartsCollector(Collector):

@@ -18,6 +18,7 @@ from service.adapters.system import SystemClock
 from service.commands.listening import is_free
 from service.commands.memory import keep_photo_pages
 from service.commands.serve import stop_signal
+from service.commands.upkept import upkept
 from service.config import Settings
 from service.wiring import open_server, open_world
 
@@ -46,7 +47,11 @@ async def dev() -> int:
                 settings = _settings(stores, identity)
                 await migrate(stores.database_url)
                 keep_photo_pages()
-                async with open_world(settings) as built, open_server(settings, built) as running:
+                async with (
+                    open_world(settings) as built,
+                    upkept(settings, built, stop),
+                    open_server(settings, built) as running,
+                ):
                     address = f"{HOST}:{running.port}"
                     claim.announce(address)
                     _show(Dev(address, identity.user_token(), identity.service_token(), DATA_DIR))

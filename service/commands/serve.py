@@ -11,6 +11,7 @@ import structlog
 
 from service.commands.listening import held_address
 from service.commands.memory import keep_photo_pages
+from service.commands.upkept import upkept
 from service.commands.workers import supervise
 from service.config import Settings
 from service.wiring import open_server, open_world
@@ -46,6 +47,7 @@ async def _serve_here(settings: Settings, *, share_port: bool) -> int:
     async with (
         stop_signal() as stop,
         open_world(settings) as built,
+        upkept(settings, built, stop),
         open_server(settings, built, share_port=share_port) as running,
     ):
         mtls = {} if running.mtls_port is None else {"mtls_port": running.mtls_port}

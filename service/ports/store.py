@@ -32,6 +32,7 @@ from service.ports.records import (
 )
 from service.ports.sealing import WrappedKey
 from service.ports.transaction import Transaction
+from service.ports.upkeep import DueMeImage, StaleMedia, StaleRendition, UnfiledCertificate
 
 
 class Store(Protocol):
@@ -79,13 +80,15 @@ class Store(Protocol):
         ...
 
     async def stale_media(
-        self, pending_before: datetime, unclaimed_before: datetime, limit: int
-    ) -> list[tuple[UserId, MediaId]]:
+        self, pending_before: datetime, unclaimed_before: datetime, after: StaleMedia | None, limit: int
+    ) -> list[StaleMedia]:
         """Return media of all users that upkeep may remove: half-written, unclaimed, or condemned before."""
         ...
 
-    async def stale_renditions(self, pending_before: datetime, limit: int) -> list[tuple[UserId, MediaId, str]]:
-        """Return renditions of all users, by variant, whose making was never finished."""
+    async def stale_renditions(
+        self, pending_before: datetime, after: StaleRendition | None, limit: int
+    ) -> list[StaleRendition]:
+        """Return renditions of all users whose making was never finished."""
         ...
 
     async def references(self, user_id: UserId, selection: Selection, rendition: Rendition) -> References:
@@ -115,7 +118,7 @@ class Store(Protocol):
         """Return a position that has everything final before it."""
         ...
 
-    async def due_me_images(self, now: datetime, limit: int) -> list[tuple[UserId, MeImageId]]:
+    async def due_me_images(self, now: datetime, after: DueMeImage | None, limit: int) -> list[DueMeImage]:
         """Return deleted me-images of all users whose time to be removed has come."""
         ...
 
@@ -131,8 +134,8 @@ class Store(Protocol):
         """Return entries of the user's ledger, or of all, in the order of users and then of sequence numbers."""
         ...
 
-    async def certificates_to_file(self, limit: int) -> list[tuple[UserId, str]]:
-        """Return erased users whose certificates were not put into the bucket yet, with the certificates."""
+    async def certificates_to_file(self, after: UnfiledCertificate | None, limit: int) -> list[UnfiledCertificate]:
+        """Return certificates of erasure that were not put into the bucket yet."""
         ...
 
     async def backlog(self, now: datetime, most: int) -> Backlog:

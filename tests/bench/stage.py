@@ -118,6 +118,7 @@ class Stage:
             "jwks_file": str(self.folder / "jwks.json"),
             "token_issuer": ISSUER,
             "token_audience": AUDIENCE,
+            "upkeep": "false",  # seeded rows are older than they would be
         }
         return {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
 

@@ -1,7 +1,7 @@
 """An erasure in the middle of something else: of an upload, a release, a watch, or a bucket that is away."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -14,6 +14,7 @@ from service.domain.errors import StorageUnavailable, UserErased
 from service.domain.model import MeImageId, Rendition, UserId
 from service.domain.references import Selection
 from service.ports.keys import KeySwap
+from service.ports.upkeep import DueMeImage
 from service.usecases.erase import erase_user
 from service.usecases.receive import Photo, UploadHeader
 from service.usecases.release import release_references
@@ -137,9 +138,9 @@ async def test_a_deleted_me_image_that_is_due_holds_upkeep_up_for_nobody(
         def __getattr__(self, name: str) -> object:
             return getattr(world.store, name)
 
-        async def due_me_images(self, *_: object) -> list[tuple[UserId, MeImageId]]:
+        async def due_me_images(self, now: datetime, after: DueMeImage | None, _limit: int) -> list[DueMeImage]:
             """See Store."""
-            return [(user_id, me_image)]
+            return [] if after else [DueMeImage(now, user_id, me_image)]
 
     await erase_user(world, UPKEEP, user_id)
     stale = replace(world, store=Stale())  # type: ignore[arg-type] # all else it passes on

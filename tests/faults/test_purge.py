@@ -37,6 +37,10 @@ class NoBucket:
         assert list(keys)
         raise StorageUnavailable
 
+    async def ping(self) -> None:
+        """See ObjectStore."""
+        raise StorageUnavailable
+
 
 async def test_it_goes_when_its_time_has_come_and_not_before(
     alice: Person, mine: pb.MeImage, served: Served, stored: Stored

@@ -273,8 +273,7 @@ async def test_a_bucket_that_is_away_is_gone_back_to(photo: Photo) -> None:
 
     world = later(photo.served.built.world, PENDING)
     narrow = replace(world, objects=Breaking(world.objects, before_remove=away))
-    with pytest.raises(StorageUnavailable):
-        await upkeep(narrow, retention(photo.served.settings))
+    assert (await upkeep(narrow, retention(photo.served.settings))).failed >= 1
     assert (await photo.states(), len(photo.objects())) == (["condemned"], 1)
     await swept(photo.served)
     assert (await photo.states(), photo.objects()) == ([], set())

@@ -37,10 +37,6 @@ _BACKLOG = """
                SELECT FROM users WHERE erased_at IS NOT NULL AND certificate_filed_at IS NULL LIMIT $2
            ) AS it) AS certificates_to_file
 """
-_TO_FILE = """
-    SELECT user_id, certificate FROM users
-    WHERE erased_at IS NOT NULL AND certificate_filed_at IS NULL ORDER BY erased_at LIMIT $1
-"""
 
 
 class Oversight:
@@ -58,12 +54,6 @@ class Oversight:
                 await connection.execute(_ALONG_THE_KEY)
                 rows = await connection.fetch(_OF_ALL, after.user_id, after.sequence, limit)
         return [_held(row) for row in rows]
-
-    async def certificates_to_file(self, limit: int) -> list[tuple[UserId, str]]:
-        """See Store."""
-        async with self._database.everybody() as connection:
-            rows = await connection.fetch(_TO_FILE, limit)
-        return [(row["user_id"], row["certificate"]) for row in rows]
 
     async def backlog(self, now: datetime, most: int) -> Backlog:
         """See Store."""

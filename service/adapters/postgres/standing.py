@@ -4,7 +4,8 @@ from datetime import datetime
 
 from service.adapters.postgres.database import Database, Executor
 from service.ports.outside import Clock
-from service.usecases.upkeep import LATE_EVENTS, Retention
+from service.usecases.sweeps import Retention
+from service.usecases.upkeep import LATE_EVENTS
 from service.usecases.world import Policy
 
 MOST = 10_000

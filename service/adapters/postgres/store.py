@@ -15,6 +15,7 @@ from service.adapters.postgres.references import ReferenceRows
 from service.adapters.postgres.renditions import Renditions
 from service.adapters.postgres.requests import Requests
 from service.adapters.postgres.slots import Slots
+from service.adapters.postgres.sweeping import Sweeping
 from service.adapters.postgres.users import Users
 from service.domain.model import UserId
 
@@ -26,7 +27,7 @@ class PostgresTransaction(
 
 
 class PostgresStore(
-    Users, MediaTable, Renditions, MeImages, ReferenceRows, Requests, Ledger, Events, Everybody, Oversight
+    Users, MediaTable, Renditions, MeImages, ReferenceRows, Requests, Ledger, Events, Everybody, Sweeping, Oversight
 ):
     """Port Store."""
 
