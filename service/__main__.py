@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 import uvloop
 
 from service import logs
-from service.commands import dev, health, migrate, new_kek, replay_erasures, rewrap_keys, serve, upkeep
+from service.commands import audit, dev, health, migrate, new_kek, replay_erasures, rewrap_keys, serve, upkeep
 from service.commands.failures import KNOWN, end_with
 from service.config import Settings
 
@@ -40,7 +40,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Coroutine[None, None, int]]]
     "serve": _serve,
     "dev": lambda _: dev.dev(),
     "migrate": lambda _: migrate.migrate(Settings()),
-    "upkeep": lambda _: upkeep.upkeep(Settings()),
+    "upkeep": lambda arguments: (audit.audit if arguments.audit else upkeep.upkeep)(Settings()),
     "replay-erasures": lambda _: replay_erasures.replay_erasures(Settings()),
     "new-kek": lambda arguments: new_kek.new_kek(arguments.file or os.environ.get("ME_IMAGES_KEK_FILE")),
     "rewrap-keys": lambda _: rewrap_keys.rewrap_keys(Settings()),
@@ -59,7 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("dev", help="run everything on this machine, with Postgres, S3 and tokens to try it with")
     commands.add_parser("migrate", help="bring the database to the newest schema and make the bucket")
     commands.add_parser("replay-erasures", help="after a database was restored, erase again who was erased since")
-    commands.add_parser("upkeep", help="remove what nobody uses, once, and say what it was")
+    keeping = commands.add_parser("upkeep", help="remove what nobody uses, as servers do, and say what it was")
+    keeping.add_argument(
+        "--audit", action="store_true", help="compare the bucket with the rows instead, and change nothing"
+    )
     adding = commands.add_parser("new-kek", help="add a key-encryption key (an epoch) to the file of them")
     adding.add_argument("file", nargs="?", metavar="FILE", help="the file; unset: ME_IMAGES_KEK_FILE")
     commands.add_parser("rewrap-keys", help="move users' keys to the newest epoch; servers go on meanwhile")

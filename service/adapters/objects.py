@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import certifi
 import urllib3
@@ -57,7 +57,7 @@ class S3Objects:
     @asynccontextmanager
     async def connect(
         cls, address: BucketAddress, *, connections: int, traces: Traces = UNTRACED
-    ) -> AsyncIterator["S3Objects"]:
+    ) -> AsyncIterator[Self]:
         """Make a client with ``connections`` threads, each with a connection of its own. Opens none yet."""
         http = urllib3.PoolManager(
             maxsize=connections,
