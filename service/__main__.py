@@ -9,9 +9,10 @@ from collections.abc import Callable, Coroutine
 import uvloop
 
 from service import logs
-from service.commands import audit, dev, health, migrate, new_kek, replay_erasures, rewrap_keys, serve, upkeep
+from service.commands import audit, dev, doctor, health, migrate, new_kek, replay_erasures, rewrap_keys, serve, upkeep
 from service.commands.failures import KNOWN, end_with
 from service.config import Settings
+from service.variables import read_settings
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 INTERRUPTED = 130
@@ -32,18 +33,20 @@ def main() -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> Coroutine[None, None, int]:
-    given = {"workers": arguments.workers, "allow_plaintext": arguments.allow_plaintext}
-    return serve.serve(Settings(**{name: value for name, value in given.items() if value is not None}))
+    named = {"workers": arguments.workers, "allow_plaintext": arguments.allow_plaintext}
+    given = {name: value for name, value in named.items() if value is not None}
+    return serve.serve(read_settings(lambda: Settings(**given)))
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], Coroutine[None, None, int]]] = {
     "serve": _serve,
     "dev": lambda _: dev.dev(),
-    "migrate": lambda _: migrate.migrate(Settings()),
-    "upkeep": lambda arguments: (audit.audit if arguments.audit else upkeep.upkeep)(Settings()),
-    "replay-erasures": lambda _: replay_erasures.replay_erasures(Settings()),
+    "migrate": lambda _: migrate.migrate(read_settings()),
+    "upkeep": lambda arguments: (audit.audit if arguments.audit else upkeep.upkeep)(read_settings()),
+    "replay-erasures": lambda _: replay_erasures.replay_erasures(read_settings()),
     "new-kek": lambda arguments: new_kek.new_kek(arguments.file or os.environ.get("ME_IMAGES_KEK_FILE")),
-    "rewrap-keys": lambda _: rewrap_keys.rewrap_keys(Settings()),
+    "rewrap-keys": lambda _: rewrap_keys.rewrap_keys(read_settings()),
+    "doctor": lambda _: doctor.doctor(),
     "health": lambda _: health.health(os.environ.get("ME_IMAGES_ADDRESS", DEFAULT_ADDRESS), os.environ),
 }
 
@@ -66,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     adding = commands.add_parser("new-kek", help="add a key-encryption key (an epoch) to the file of them")
     adding.add_argument("file", nargs="?", metavar="FILE", help="the file; unset: ME_IMAGES_KEK_FILE")
     commands.add_parser("rewrap-keys", help="move users' keys to the newest epoch; servers go on meanwhile")
+    commands.add_parser("doctor", help="look at settings, files, database, bucket, keys and clocks; say what to do")
     commands.add_parser("health", help="ask the server at ME_IMAGES_ADDRESS; exit status 0 when it is serving")
     return parser
 

@@ -56,7 +56,7 @@ def pods() -> dict[str, Tree]:
     return {
         "Deployment": at(known["Deployment", "me-images"], "spec", "template", "spec"),
         "Job": at(known["Job", "me-images-migrate"], "spec", "template", "spec"),
-        "CronJob": at(known["CronJob", "me-images-upkeep"], "spec", "jobTemplate", "spec", "template", "spec"),
+        "CronJob": at(known["CronJob", "me-images-audit"], "spec", "jobTemplate", "spec", "template", "spec"),
     }
 
 

@@ -20,6 +20,7 @@ from service.commands.memory import keep_photo_pages
 from service.commands.serve import stop_signal
 from service.commands.upkept import upkept
 from service.config import Settings
+from service.variables import require_known_variables
 from service.wiring import open_server, open_world
 
 DATA_DIR = Path(".data")
@@ -38,6 +39,7 @@ class Dev:
 
 async def dev() -> int:
     """Run until Ctrl-C or SIGTERM, then stop everything that was started."""
+    require_known_variables()
     with claimed(DATA_DIR) as claim:
         async with stop_signal() as stop:
             sys.stdout.write("Starting PostgreSQL and the S3 store …\n")

@@ -14,11 +14,11 @@ from service.adapters.metrics_page import MetricsCannotListen
 from service.adapters.notary import UnusableSigningKey
 from service.adapters.postgres.database import UnknownSchema
 from service.adapters.tls_files import UnusableTlsFiles
-from service.config import PREFIX
 from service.domain.errors import NoSigningKey, StorageUnavailable
 from service.observed import MetricsRefused, TracesMissing
 from service.rpc.server import CannotListen
 from service.usecases.keys import WrongKeks
+from service.variables import UnusableSettings, problems_of
 from service.wiring import PlaintextRefused
 
 _SENTENCES: dict[type[Exception], str] = {
@@ -42,16 +42,14 @@ _OWN_WORDS = (
     UnusableTlsFiles,
     UnusableJwks,
 )
-KNOWN: tuple[type[Exception], ...] = (*_SENTENCES, *_OWN_WORDS, ValidationError)
+KNOWN: tuple[type[Exception], ...] = (*_SENTENCES, *_OWN_WORDS, ValidationError, UnusableSettings)
 
 
 def end_with(error: Exception) -> NoReturn:
     """Say what is wrong and end with status 2 for settings, 1 for anything else."""
-    if isinstance(error, ValidationError):
-        for problem in error.errors(include_input=False, include_url=False):
-            name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
-            wrong = "is not set" if problem["type"] == "missing" else f"is wrong: {problem['msg']}"
-            sys.stderr.write(f"{name} {wrong}.\n")
+    if isinstance(error, ValidationError | UnusableSettings):
+        problems = error.problems if isinstance(error, UnusableSettings) else problems_of(error)
+        sys.stderr.write("".join(f"{problem}\n" for problem in problems))
         sys.stderr.write("The README lists all settings.\n")
         sys.exit(2)
     sys.stderr.write(f"{_SENTENCES.get(type(error), str(error))}\n")

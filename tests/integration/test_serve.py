@@ -138,6 +138,7 @@ async def test_missing_settings_are_named(tmp_path: Path) -> None:
         ({"ME_IMAGES_MTLS_ADDRESS": "127.0.0.1:0"}, "ME_IMAGES_MTLS_ADDRESS is wrong"),
         ({"ME_IMAGES_REQUIRE_CLIENT_CERTIFICATE": "true"}, "ME_IMAGES_REQUIRE_CLIENT_CERTIFICATE is wrong"),
         ({"ME_IMAGES_WORKERS": "none"}, "ME_IMAGES_WORKERS is wrong"),
+        ({"ME_IMAGES_WORKRES": "2"}, "ME_IMAGES_WORKRES is not a setting; did you mean ME_IMAGES_WORKERS?"),
     ],
 )
 async def test_what_cannot_work_is_one_sentence(
@@ -166,6 +167,17 @@ async def test_migrate_and_upkeep_print_what_they_did(settings: Settings, tmp_pa
     status, out, _ = await ended(await service("upkeep", folder=tmp_path, **variables(settings)))
     assert status == 0
     assert out.startswith("removed ")
+
+
+@pytest.mark.parametrize("command", ["serve", "dev", "migrate", "upkeep", "replay-erasures", "rewrap-keys", "doctor"])
+async def test_no_command_passes_over_a_variable_that_it_does_not_know(
+    settings: Settings, tmp_path: Path, command: str
+) -> None:
+    own = variables(settings) | {"ME_IMAGES_BUCKET": "canary"}
+    status, out, err = await ended(await service(command, folder=tmp_path, **own))
+    assert status == 2
+    assert "ME_IMAGES_BUCKET is not a setting; did you mean ME_IMAGES_S3_BUCKET?" in out + err
+    assert "canary" not in out + err
 
 
 async def test_health_of_nobody_is_a_failure(tmp_path: Path) -> None:

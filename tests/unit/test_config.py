@@ -1,6 +1,7 @@
 """Settings: what is wrong with them is said in one line each, and never what they hold."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from pydantic import ValidationError
 
 from service.commands.failures import end_with
 from service.config import PREFIX, Settings
+from service.variables import OTHERS, UnusableSettings, read_settings, unknown_variables
+from tests.dev_process import ROOT
 
 CANARY = "canary4711"
 NEEDED = {
@@ -102,6 +105,8 @@ def test_what_is_missing_is_named(
         ("UNCLAIMED_MEDIA_HOURS", "soon"),
         ("REQUEST_HOURS", "nan"),
         ("PENDING_MEDIA_MINUTES", "inf"),
+        ("UPKEEP", CANARY),
+        ("UPKEEP_MINUTES", "0"),
     ],
 )
 def test_what_is_wrong_is_named_without_its_value(
@@ -144,6 +149,77 @@ def test_every_bad_setting_has_its_line(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setenv(f"{PREFIX}WORKERS", CANARY)
     monkeypatch.delenv(f"{PREFIX}KEK_FILE")
     assert sorted(map(name_in, complaints(capsys))) == [f"{PREFIX}KEK_FILE", f"{PREFIX}WORKERS"]
+
+
+def unusable(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What every command says before it ends that reads the settings."""
+    with pytest.raises(UnusableSettings) as refused:
+        read_settings()
+    with pytest.raises(SystemExit) as ended:
+        end_with(refused.value)
+    assert ended.value.code == 2
+    *lines, remedy = capsys.readouterr().err.splitlines()
+    assert "README" in remedy
+    assert not [line for line in lines if CANARY in line]
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("DATABSE_URL", "DATABASE_URL"),
+        ("DATABASE_URLS", "DATABASE_URL"),
+        ("S3_ENDPIONT", "S3_ENDPOINT"),
+        ("WORKER", "WORKERS"),
+        ("UPKEP_MINUTES", "UPKEEP_MINUTES"),
+        ("USER_TOKN", "USER_TOKEN"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_named_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, nearest: str
+) -> None:
+    monkeypatch.setenv(PREFIX + name, CANARY)
+    assert unusable(capsys) == [f"{PREFIX}{name} is not a setting; did you mean {PREFIX}{nearest}?"]
+
+
+def test_a_variable_that_is_near_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv(f"{PREFIX}QQQ", CANARY)
+    assert unusable(capsys) == [f"{PREFIX}QQQ is not a setting."]
+
+
+@pytest.mark.parametrize("name", ["SERVICE_HOST", "SERVICE_PORT_GRPC", "PORT", "PORT_50051_TCP_ADDR"])
+def test_what_kubernetes_sets_is_told_how_to_unset(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setenv(PREFIX + name, CANARY)
+    (line,) = unusable(capsys)
+    assert line.startswith(f"{PREFIX}{name} is not a setting. ")
+    assert "enableServiceLinks: false" in line
+
+
+def test_unknown_variables_hide_no_other_problem(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(f"{PREFIX}WORKERS", CANARY)
+    monkeypatch.setenv(f"{PREFIX}KEK_FIL", CANARY)
+    monkeypatch.delenv(f"{PREFIX}KEK_FILE")
+    assert sorted(map(name_in, unusable(capsys))) == [f"{PREFIX}KEK_FIL", f"{PREFIX}KEK_FILE", f"{PREFIX}WORKERS"]
+
+
+def test_settings_and_variables_of_clients_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server may be started from a shell that has read dev.env; and names may be written small."""
+    for name in OTHERS:
+        monkeypatch.setenv(name, CANARY)
+    monkeypatch.setenv("me_images_workers", "3")
+    assert read_settings().workers == 3
+
+
+def test_every_variable_that_clients_read_is_known() -> None:
+    clients = [path.read_text("utf-8") for path in (ROOT / "clients").rglob("*.py") if "node_modules" not in path.parts]
+    read = {found for text in clients for found in re.findall(rf"\b{PREFIX}[A-Z_]+\b", text)}
+    read = {name for name in read if not name.endswith("_FIELD_NUMBER")}
+    assert read
+    assert not unknown_variables(read)
 
 
 def test_settings_never_show_a_secret() -> None:

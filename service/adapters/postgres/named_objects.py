@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from service.adapters.postgres.away import away_is_unavailable
-from service.adapters.postgres.database import ACQUIRE_SECONDS, APPLICATION_ROLE, Row
+from service.adapters.postgres.database import ACQUIRE_SECONDS, APPLICATION_ROLE, Database, Row
 from service.domain.erasure import ERASURES, erasure_key
 from service.domain.model import MediaId
 from service.domain.objects import PREFIX, object_key
@@ -93,7 +93,7 @@ class NamedObjects:
     async def named_now(self, keys: Collection[str]) -> dict[str, bool]:
         """See Rows."""
         media_ids = [media_id for key in keys if (media_id := _media_id(key))]
-        digests = [key.removeprefix(ERASURES).removesuffix(".json") for key in keys if key.startswith(ERASURES)]
+        digests = [_digest(key) for key in keys if key.startswith(ERASURES)]
         with away_is_unavailable():
             async with self._connection.transaction():
                 await self._connection.execute(_EVERYBODY)
@@ -125,3 +125,14 @@ def _media_id(key: str) -> MediaId | None:
         return MediaId(UUID(key.removeprefix(PREFIX).partition("/")[0])) if key.startswith(PREFIX) else None
     except ValueError:
         return None
+
+
+async def erased_among(database: Database, keys: Collection[str]) -> set[str]:
+    """Return those keys of certificates whose people are erased. Raises StorageUnavailable."""
+    async with database.everybody() as connection:
+        rows = await connection.fetch(_ERASED_NOW, [_digest(key) for key in keys])
+    return {_of_erased(row).key for row in rows} & set(keys)
+
+
+def _digest(key: str) -> str:
+    return key.removeprefix(ERASURES).removesuffix(".json")
