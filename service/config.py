@@ -165,18 +165,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def settings_table() -> str:
-    """Return all settings as a Markdown table, as the README shows it."""
-    rows = ["| variable | default | meaning |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = "required" if field.is_required() else _shown(field.default)
-        rows.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
-    return "\n".join(rows)
-
-
-def _shown(default: object) -> str:
-    if default is None:
-        return "unset"
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`"

@@ -1,4 +1,4 @@
-"""Reading the settings from variables: everything that is wrong at once, variables that are no settings among it."""
+"""The variables that settings are read from: what is wrong with them, all at once, and the table of them."""
 
 import os
 import re
@@ -72,3 +72,18 @@ def _advice(name: str, known: Iterable[str]) -> str:
         return f". {_HINT}."
     nearest = get_close_matches(name.upper().removeprefix(PREFIX), [each.removeprefix(PREFIX) for each in known], 1)
     return f"; did you mean {PREFIX}{nearest[0]}?" if nearest else "."
+
+
+def settings_table() -> str:
+    """Return all settings as a Markdown table, as the README shows it."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "required" if field.is_required() else _shown(field.default)
+        rows.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(rows)
+
+
+def _shown(default: object) -> str:
+    if default is None:
+        return "unset"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"

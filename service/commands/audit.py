@@ -22,8 +22,8 @@ CONNECTIONS = 2
 _REMEDIES = {
     Fault.UNNAMED_OBJECT: "Nothing serves these objects. Unless a newer copy of the database is still to be restored,"
     " remove them from the bucket.",
-    Fault.MISSING_OBJECT: "These photos, or renditions, cannot be read: restore the objects from a copy of the bucket."
-    " A missing original without a copy is lost; its person uploads it again.",
+    Fault.MISSING_OBJECT: "Restore these objects from a copy of the bucket. What they held is lost otherwise, and"
+    " uploading the same photo again does not bring it back while its me-image is there.",
     Fault.UNNAMED_CERTIFICATE: "Was the database restored from a backup? `python -m service replay-erasures`"
     " erases again whom these name.",
     Fault.MISSING_CERTIFICATE: "A restored database could bring these people back: EraseUser for each returns the"

@@ -36,15 +36,15 @@ async def doctor() -> int:
     try:
         settings = read_settings()
     except UnusableSettings as error:
-        remedy = "The README lists all settings."
         show((problem(each.rstrip("."), "") for each in error.problems), sys.stdout)
-        sys.stdout.write(f"{remedy} Nothing else was looked at.\n")
+        sys.stdout.write("The README lists all settings. Nothing else was looked at.\n")
         return 2
     found: Counter[Level] = Counter()
     async for findings in examined(settings, SystemClock(), RandomIds()):
         show(findings, sys.stdout)
         found.update(each.level for each in findings)
-    sys.stdout.write(f"{found[Level.PROBLEM]} problems, {found[Level.WARNING]} warnings\n")
+    counts = [f"{found[level]} {level}{'' if found[level] == 1 else 's'}" for level in (Level.PROBLEM, Level.WARNING)]
+    sys.stdout.write(f"{', '.join(counts)}\n")
     return 1 if found[Level.PROBLEM] else 0
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.config import settings_table
+from service.variables import settings_table
 from tests.dev_process import ROOT, dev_running, environment
 from tests.pictures import jpeg
 from tests.shell_page import run_page, steps_of

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from service.adapters import upkeeper
 from service.adapters.metrics_upkeep import Outcome, UpkeepTally
 from service.adapters.postgres.turns import PostgresTurns
-from service.adapters.upkeeper import Rhythm, Upkeeper
+from service.adapters.upkeeper import Rhythm, Upkeeper, bounded
 from service.commands import upkeep
 from service.commands.upkept import upkept
 from service.config import Settings
 from service.domain.errors import StorageUnavailable
 from service.usecases.upkeep import Upkeep
+from service.usecases.upkeep_run import Allowance
 from service.wiring import retention
 from tests import pictures
 from tests.conftest import Serve, Served
@@ -236,14 +238,54 @@ async def test_what_a_server_counts(place: Place, serve: Serve, issuer: Issuer) 
         assert 0 < page.value("me_images_upkeep_seconds_total") < 60
 
 
+async def test_a_run_whose_turn_is_lost_ends_after_its_item(place: Place, serve: Serve, issuer: Issuer) -> None:
+    own = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'me-images upkeep'"
+    async with place.serving(serve) as served, turns(place).taken() as turn:
+        assert turn is not None
+        await aged(place, served, issuer, 3)
+
+        async def lose(_key: str) -> None:
+            await place.stored.database.fetchval(f"{own} AND datname = current_database()")
+            await until(lambda: turn.is_lost)
+
+        world = replace(served.built.world, objects=Breaking(served.built.world.objects, before_remove=lose))
+        upkeep = Upkeep(world, retention(served.settings), UpkeepTally())
+        report = await upkeep.run(bounded(turn, asyncio.Event()))
+        assert (report.media, report.is_left) == (1, True)
+
+
+async def test_an_item_that_hangs_keeps_no_server_from_stopping(
+    place: Place, serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeeper, "STOP_SECONDS", 0.1)
+    reached, never = asyncio.Event(), asyncio.Event()
+
+    async def hang(_key: str) -> None:
+        reached.set()
+        await never.wait()
+
+    async with place.serving(serve) as served:
+        await aged(place, served, issuer)
+        tally, world = UpkeepTally(), served.built.world
+        hanging = replace(world, objects=Breaking(world.objects, before_remove=hang))
+        runs = Upkeep(hanging, retention(served.settings), tally)
+        rhythm = Rhythm(0.001, lambda: 0.5)
+        async with asyncio.timeout(10):
+            async with Upkeeper(runs, turns(place), tally, world.clock, rhythm).running(asyncio.Event()):
+                await reached.wait()
+        async with turns(place).taken() as turn:
+            assert turn is not None, "the lock went with it"
+        assert (await Upkeep(world, retention(served.settings), tally).run(Allowance())).media == 1
+
+
 async def test_a_server_whose_stores_are_away_goes_on(place: Place, serve: Serve) -> None:
     stop = asyncio.Event()
     async with place.serving(serve) as served:
         tally, world = served.built.parts.upkeep, served.built.world
         nowhere = PostgresTurns("postgresql://127.0.0.1:1/none")
         rhythm = Rhythm(0.001, lambda: 0.5)
-        upkeeper = Upkeeper(Upkeep(world, retention(served.settings), tally), nowhere, tally, world.clock, rhythm)
-        async with upkeeper.running(stop):
+        runs = Upkeep(world, retention(served.settings), tally)
+        async with Upkeeper(runs, nowhere, tally, world.clock, rhythm).running(stop):
             await until(lambda: tally.runs[Outcome.FAILED] >= 2)
     assert tally.succeeded_at is None
 

@@ -96,7 +96,7 @@ def _kek_file(settings: Settings) -> list[Finding]:
                 " `python -m service new-kek`.",
             )
         ]
-    return [ok(f"KEK file: epochs {', '.join(map(str, epochs))}; {epochs[-1]} wraps new keys")]
+    return [ok(f"KEK file: has epoch {', '.join(map(str, epochs))}; {epochs[-1]} wraps new keys")]
 
 
 def _signing_key(settings: Settings) -> list[Finding]:
