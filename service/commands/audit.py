@@ -18,7 +18,7 @@ from service.usecases.audit import Fault, Finding, Step
 from service.usecases.audit import audit as use_case
 from service.wiring import bucket_address
 
-CONNECTIONS = 2
+CONNECTIONS = 8
 _REMEDIES = {
     Fault.UNNAMED_OBJECT: "Nothing serves these objects. Unless a newer copy of the database is still to be restored,"
     " remove them from the bucket.",

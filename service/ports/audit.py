@@ -51,6 +51,10 @@ class Rows(Protocol):
         """Yield the certificates of all tombstones in the order of their keys, as it was; once."""
         ...
 
-    async def named_now(self, keys: Collection[str]) -> dict[str, bool]:
-        """Return which of these objects a row names now, and whether they are due."""
+    async def named_now(self, keys: Collection[str]) -> set[str]:
+        """Return which of these objects a row names now."""
+        ...
+
+    async def due_now(self, named: Collection[NamedObject]) -> set[str]:
+        """Return the keys of those that are due now."""
         ...

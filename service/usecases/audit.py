@@ -5,6 +5,7 @@ one time, and the bucket is read after it: what may have changed meanwhile is lo
 changes nothing.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -106,15 +107,15 @@ class _Walk:
 
     async def _step(self, faults: tuple[Fault, Fault]) -> Step:
         """Look again at what looks wrong."""
-        suspects = {*self._unnamed, *(each.key for each in self._missing)}
-        now = await self._rows.named_now(suspects) if suspects else {}
-        found = [
-            Finding(faults[0], key, None) for key in self._unnamed if key not in now and await self._inventory.has(key)
-        ]
+        named = await self._rows.named_now(self._unnamed) if self._unnamed else set()
+        found = [Finding(faults[0], key, None) for key in self._unnamed if key not in named]
+        due = await self._rows.due_now(self._missing) if self._missing else set()
+        missing = [each for each in self._missing if each.key in due]
+        are_there = await asyncio.gather(*(self._inventory.has(each.key) for each in missing))
         found += [
             Finding(faults[1], each.key, each.user_id)
-            for each in self._missing
-            if now.get(each.key) and not await self._inventory.has(each.key)
+            for each, is_there in zip(missing, are_there, strict=True)
+            if not is_there
         ]
         self._unnamed.clear()
         self._missing.clear()

@@ -1,5 +1,6 @@
 """A run of upkeep is bounded and goes on where the last one stopped; what cannot go holds up nothing else."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -19,11 +20,11 @@ from service.usecases.upkeep import Upkeep
 from service.usecases.upkeep_run import Allowance
 from service.usecases.world import World
 from service.wiring import retention
-from tests import pictures
+from tests import pictures, rules
 from tests.conftest import Serve, Served
 from tests.faults.breaking import Breaking, away
 from tests.own_place import Place, own_place
-from tests.people import new_user_id, person
+from tests.people import Person, face, new_user_id, person
 from tests.sweeping import later
 from tests.tokens import Issuer
 
@@ -36,6 +37,7 @@ class Crowded:
 
     place: Place
     served: Served
+    person: Person
     media_ids: list[str]
 
     @property
@@ -58,7 +60,7 @@ async def crowded(place: Place, serve: Serve, issuer: Issuer, media: int) -> Asy
         user_id = new_user_id()
         who = person(served.channel, issuer.user(user_id), user_id)
         uploaded = [await who.upload(pictures.jpeg(40 + number, 30)) for number in range(media)]
-        yield Crowded(place, served, [each.media.media_id for each in uploaded])
+        yield Crowded(place, served, who, [each.media.media_id for each in uploaded])
 
 
 @pytest.fixture
@@ -151,6 +153,20 @@ async def test_a_certificate_that_cannot_be_filed_holds_up_no_other(crowd: Crowd
     report = await crowd.upkeep(nowhere).run(Allowance())
     assert (report.certificates, report.failed) == (0, 3)
     assert (await crowd.upkeep(world).run(Allowance())).certificates == 3
+
+
+async def test_two_runs_at_once_do_no_harm(crowd: Crowded) -> None:
+    """As when a turn was lost, and its holder has not noticed yet: each is told of no fault, and all of it goes."""
+    kept = await crowd.person.upload(pictures.png(), face("kept"))
+    deleted = await crowd.person.upload(pictures.jpeg(90, 90), face("deleted"))
+    await rules.delete(crowd.person, deleted.me_image.me_image_id)
+    world = later(crowd.served.built.world, timedelta(days=31))
+    reports = await asyncio.gather(*(crowd.upkeep(world).run(Allowance()) for _ in range(3)))
+    assert [(report.failed, report.is_left) for report in reports] == [(0, False)] * 3
+    assert sum(report.me_images for report in reports) == 1
+    assert await crowd.left() == [kept.media.media_id]
+    assert len(crowd.place.stored.keys()) == 2
+    assert (await crowd.person.download(kept.me_image.me_image_id))[1] == pictures.png()
 
 
 async def test_a_store_that_is_away_ends_the_run_and_is_no_fault_of_one_thing(crowd: Crowded) -> None:

@@ -100,7 +100,7 @@ async def test_it_finds_what_was_planted_and_nothing_else(place: Place, monkeypa
     ready = await database.fetch("SELECT user_id, media_id FROM media WHERE state = 'ready' ORDER BY media_id")
     made = await database.fetchrow(
         "SELECT user_id, media_id, variant FROM renditions r JOIN media m USING (user_id, media_id)"
-        " WHERE variant LIKE 'png-1024/%' AND m.state = 'ready'"
+        " WHERE variant LIKE 'png-1024/%' AND r.state = 'ready' AND m.state = 'ready'"
     )
     assert made is not None
     gone = [(f"{PREFIX}{row['media_id']}/original", row["user_id"]) for row in (ready[0], ready[-1])]
@@ -208,7 +208,7 @@ async def test_the_command(place: Place, tmp_path: Path) -> None:
     lines = out.splitlines()
     assert f"missing object of a row: {key}" in lines
     assert f"no row names this object: {PREFIX}stray" in lines
-    assert "restore the objects from a copy of the bucket" in out
+    assert "Restore these objects from a copy of the bucket" in out
     assert row["user_id"] not in out, "what is no terminal may be a log"
 
 

@@ -1,6 +1,7 @@
 """`serve` and the commands beside it, as processes: settings, workers, signals."""
 
 import json
+import re
 import signal
 import socket
 from pathlib import Path
@@ -112,6 +113,14 @@ async def test_workers_end_with_a_supervisor_that_is_killed(settings: Settings, 
         processes = server.children(recursive=True)
         server.kill()
         await until(lambda: not any(process.is_running() for process in processes))
+
+
+async def test_help_names_every_command(tmp_path: Path) -> None:
+    status, out, _ = await ended(await service("--help", folder=tmp_path))
+    assert status == 0
+    commands = ("serve", "dev", "migrate", "upkeep", "replay-erasures", "new-kek", "rewrap-keys", "doctor", "health")
+    assert [name for name in commands if not re.search(rf"^    {name}$|^    {name} ", out, re.MULTILINE)] == []
+    assert "--audit" in (await ended(await service("upkeep", "--help", folder=tmp_path)))[1]
 
 
 async def test_missing_settings_are_named(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ A cursor WITH HOLD is computed when its transaction ends: one sort for the whole
 is read. It belongs to its session, so the connection is one of its own.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 from uuid import UUID
@@ -49,6 +49,8 @@ _TOTAL = """
          + (SELECT count(*) FROM users WHERE erased_at IS NOT NULL)
 """
 _OBJECTS_NOW = _OBJECTS.format("WHERE media_id = ANY ($1)")
+_OBJECTS_OF = _OBJECTS.format("WHERE media_id = ANY ($1) AND user_id = ANY ($2)")
+_ERASED_OF = f"{_ERASED} AND user_id = ANY ($1)"
 _ERASED_NOW = f"SELECT * FROM ({_ERASED}) AS erased WHERE digest = ANY ($1)"
 
 
@@ -90,17 +92,28 @@ class NamedObjects:
         async for row in self._rows("certificates"):
             yield _of_erased(row)
 
-    async def named_now(self, keys: Collection[str]) -> dict[str, bool]:
-        """See Rows."""
+    async def named_now(self, keys: Collection[str]) -> set[str]:
+        """See Rows. Nobody knows whose they are, so it is one look through the table."""
         media_ids = [media_id for key in keys if (media_id := _media_id(key))]
         digests = [_digest(key) for key in keys if key.startswith(ERASURES)]
+        media = await self._look(_OBJECTS_NOW, media_ids) if media_ids else []
+        erased = await self._look(_ERASED_NOW, digests) if digests else []
+        return {each.key for each in (*map(_of_media, media), *map(_of_erased, erased))} & set(keys)
+
+    async def due_now(self, named: Collection[NamedObject]) -> set[str]:
+        """See Rows."""
+        user_ids = list({each.user_id for each in named})
+        media_ids = [media_id for each in named if (media_id := _media_id(each.key))]
+        media = await self._look(_OBJECTS_OF, media_ids, user_ids) if media_ids else []
+        erased = await self._look(_ERASED_OF, user_ids)
+        now = (*map(_of_media, media), *map(_of_erased, erased))
+        return {each.key for each in now if each.due} & {each.key for each in named}
+
+    async def _look(self, query: str, *args: object) -> Sequence[Row]:
         with away_is_unavailable():
             async with self._connection.transaction():
                 await self._connection.execute(_EVERYBODY)
-                media = await self._connection.fetch(_OBJECTS_NOW, media_ids) if media_ids else []
-                erased = await self._connection.fetch(_ERASED_NOW, digests) if digests else []
-        now = [*map(_of_media, media), *map(_of_erased, erased)]
-        return {each.key: each.due for each in now if each.key in keys}
+                return await self._connection.fetch(query, *args)
 
     async def _rows(self, cursor: str) -> AsyncIterator[Row]:
         while True:
