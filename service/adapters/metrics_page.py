@@ -13,7 +13,6 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from service.adapters.metrics_calls import CallMetrics
 from service.adapters.metrics_parts import Parts, PartsCollector
 from service.adapters.metrics_standing import StandingCollector
-from service.adapters.metrics_upkeep import UpkeepCollector
 from service.adapters.postgres.standing import Standing
 
 REQUEST_SECONDS = 5.0
@@ -68,7 +67,6 @@ async def metrics_served(host: str, port: int, parts: Parts, standing: Standing)
     registry, calls = CollectorRegistry(), CallMetrics()
     registry.register(calls)
     registry.register(PartsCollector(parts))
-    registry.register(UpkeepCollector(parts.upkeep))
     ProcessCollector(namespace="me_images", registry=registry)
     async with StandingCollector.of(standing) as collector:
         registry.register(collector)

@@ -7,7 +7,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from service.adapters.metrics_upkeep import UpkeepTally
+from service.adapters.metrics_upkeep import UpkeepTally, of_upkeep
 from service.adapters.pictures import PicturePool
 from service.adapters.postgres.bell import PostgresBell
 from service.adapters.postgres.database import Database
@@ -34,6 +34,7 @@ class PartsCollector(Collector):
         yield GaugeMetricFamily("me_images_watchers", "Callers of WatchMeImages now.", self._parts.bell.watchers)
         yield from _of_pictures(self._parts.pictures)
         yield from _of_database(self._parts.database)
+        yield from of_upkeep(self._parts.upkeep)
 
 
 def _of_pictures(pictures: PicturePool) -> Iterator[Metric]:

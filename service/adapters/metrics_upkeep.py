@@ -7,7 +7,6 @@ from enum import StrEnum
 import structlog
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 _REMOVED = ("me_images", "media", "objects", "requests", "events")
 _SWEEPS = ("me_images", "renditions", "media", "requests", "events", "certificates")
@@ -58,41 +57,32 @@ class UpkeepTally:
         self._is_clean = True
 
 
-class UpkeepCollector(Collector):
-    """Tells the tally."""
-
-    def __init__(self, tally: UpkeepTally) -> None:
-        self._tally = tally
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield what was counted."""
-        tally = self._tally
-        runs = CounterMetricFamily(
-            "me_images_upkeep_runs",
-            "Runs of upkeep: done; left, which came to their bounds; failed, because a store was away; elsewhere,"
-            " which were the turn of another process.",
-            labels=("outcome",),
-        )
-        for outcome in Outcome:
-            runs.add_metric((outcome,), tally.runs[outcome])
-        yield runs
-        yield _counted(
-            "me_images_upkeep_removed", "Rows by table, and objects, that upkeep removed.", _REMOVED, tally.removed_rows
-        )
-        yield CounterMetricFamily(
-            "me_images_upkeep_certificates_filed",
-            "Certificates of erasure that upkeep put into the bucket.",
-            tally.removed_rows["certificates"],
-        )
-        yield _counted(
-            "me_images_upkeep_failures", "Things that upkeep passed over, by sweep.", _SWEEPS, tally.failures
-        )
-        yield CounterMetricFamily("me_images_upkeep_seconds", "Seconds that runs took, all together.", tally.seconds)
-        yield GaugeMetricFamily(
-            "me_images_upkeep_last_success_timestamp_seconds",
-            "When a run of this process last ended without a store that was away; 0 for never.",
-            tally.succeeded_at or 0.0,
-        )
+def of_upkeep(tally: UpkeepTally) -> Iterator[Metric]:
+    """Yield what was counted."""
+    runs = CounterMetricFamily(
+        "me_images_upkeep_runs",
+        "Runs of upkeep: done; left, which came to their bounds; failed, because a store was away; elsewhere,"
+        " which were the turn of another process.",
+        labels=("outcome",),
+    )
+    for outcome in Outcome:
+        runs.add_metric((outcome,), tally.runs[outcome])
+    yield runs
+    yield _counted(
+        "me_images_upkeep_removed", "Rows by table, and objects, that upkeep removed.", _REMOVED, tally.removed_rows
+    )
+    yield CounterMetricFamily(
+        "me_images_upkeep_certificates_filed",
+        "Certificates of erasure that upkeep put into the bucket.",
+        tally.removed_rows["certificates"],
+    )
+    yield _counted("me_images_upkeep_failures", "Things that upkeep passed over, by sweep.", _SWEEPS, tally.failures)
+    yield CounterMetricFamily("me_images_upkeep_seconds", "Seconds that runs took, all together.", tally.seconds)
+    yield GaugeMetricFamily(
+        "me_images_upkeep_last_success_timestamp_seconds",
+        "When a run of this process last ended without a store that was away; 0 for never.",
+        tally.succeeded_at or 0.0,
+    )
 
 
 def _counted(name: str, text: str, known: tuple[str, ...], counts: Counter[str]) -> Metric:
