@@ -1,7 +1,6 @@
 """Upkeep inside a server: a run now and then, when no other process has the turn."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -29,10 +28,14 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """When runs begin: ``period`` in seconds, ``chance`` from 0 to 1, so that servers that start together spread."""
+    """When runs begin: ``period`` in seconds, ``chance`` from 0 to 1, so that servers that start together spread.
+
+    ``seconds`` is the monotonic clock that runs are measured by.
+    """
 
     period: float
     chance: Callable[[], float]
+    seconds: Callable[[], float]
     soon: float = SOON_SECONDS
 
     def first(self) -> float:
@@ -44,9 +47,9 @@ class Rhythm:
         return (self.soon if is_left else self.period) * (0.9 + 0.2 * self.chance())
 
 
-def bounded(turn: Turn, stop: asyncio.Event, items: int = ITEMS) -> Allowance:
+def bounded(turn: Turn, stop: asyncio.Event, seconds: Callable[[], float], items: int = ITEMS) -> Allowance:
     """Return what a run may take, which ends between items once the turn is lost or the process stops."""
-    return Allowance(items, SECONDS, time.monotonic, lambda: stop.is_set() or turn.is_lost)
+    return Allowance(items, SECONDS, seconds, lambda: stop.is_set() or turn.is_lost)
 
 
 class Upkeeper:
@@ -81,17 +84,17 @@ class Upkeeper:
 
     async def _run(self, stop: asyncio.Event) -> bool:
         """Run once if it is our turn; return whether something is left."""
-        began, outcome, report = time.monotonic(), Outcome.ELSEWHERE, None
+        began, outcome, report = self._rhythm.seconds(), Outcome.ELSEWHERE, None
         try:
             async with self._turns.taken() as turn:
                 if turn is not None:
                     outcome = Outcome.FAILED
-                    report = await self._upkeep.run(bounded(turn, stop))
+                    report = await self._upkeep.run(bounded(turn, stop, self._rhythm.seconds))
                     outcome = Outcome.LEFT if report.is_left else Outcome.DONE
         except Exception as fault:  # the next run may find the stores back
             outcome = Outcome.FAILED
             _log.error("upkeep failed", error=fault)
-        self._tally.ended(outcome, time.monotonic() - began, self._clock.now().timestamp())
+        self._tally.ended(outcome, self._rhythm.seconds() - began, self._clock.now().timestamp())
         if report is not None:
             _tell(report)
         return report is not None and report.is_left

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from dataclasses import fields
 
 from service.adapters.postgres.turns import PostgresTurns
@@ -37,11 +38,11 @@ async def upkeep(settings: Settings) -> int:
 async def _run(settings: Settings, built: Built, turn: Turn, stop: asyncio.Event) -> UpkeepReport:
     """Run again and again, each time from where the run before stopped."""
     runs = Upkeep(built.world, retention(settings), built.parts.upkeep)
-    total = await runs.run(bounded(turn, stop, ITEMS))
+    total = await runs.run(bounded(turn, stop, time.monotonic, ITEMS))
     while total.is_left and not (stop.is_set() or turn.is_lost):
         sys.stdout.write(f"{_said(total)}going on …\n")
         sys.stdout.flush()
-        total = _sum(total, await runs.run(bounded(turn, stop, ITEMS)))
+        total = _sum(total, await runs.run(bounded(turn, stop, time.monotonic, ITEMS)))
     return total
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 
@@ -23,5 +24,5 @@ def upkept(settings: Settings, built: Built, stop: asyncio.Event) -> AbstractAsy
         PostgresTurns(settings.database_url.get_secret_value()),
         tally,
         world.clock,
-        Rhythm(period, random.SystemRandom().random),
+        Rhythm(period, random.SystemRandom().random, time.monotonic),
     ).running(stop)

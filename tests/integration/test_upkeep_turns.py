@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -102,7 +103,7 @@ class Crossing:
 
 async def test_two_servers_take_turns(place: Place, serve: Serve, issuer: Issuer) -> None:
     """Each removes what it finds in its turn; never both at once, and nothing twice."""
-    crossing, stop, rhythm = Crossing(), asyncio.Event(), Rhythm(0.001, lambda: 0.5, soon=0.001)
+    crossing, stop, rhythm = Crossing(), asyncio.Event(), Rhythm(0.001, lambda: 0.5, time.monotonic, soon=0.001)
     async with place.serving(serve) as served:
         await aged(place, served, issuer, 40)
         world = replace(served.built.world, objects=Breaking(served.built.world.objects, before_remove=crossing))
@@ -250,7 +251,7 @@ async def test_a_run_whose_turn_is_lost_ends_after_its_item(place: Place, serve:
 
         world = replace(served.built.world, objects=Breaking(served.built.world.objects, before_remove=lose))
         upkeep = Upkeep(world, retention(served.settings), UpkeepTally())
-        report = await upkeep.run(bounded(turn, asyncio.Event()))
+        report = await upkeep.run(bounded(turn, asyncio.Event(), time.monotonic))
         assert (report.media, report.is_left) == (1, True)
 
 
@@ -269,7 +270,7 @@ async def test_an_item_that_hangs_keeps_no_server_from_stopping(
         tally, world = UpkeepTally(), served.built.world
         hanging = replace(world, objects=Breaking(world.objects, before_remove=hang))
         runs = Upkeep(hanging, retention(served.settings), tally)
-        rhythm = Rhythm(0.001, lambda: 0.5)
+        rhythm = Rhythm(0.001, lambda: 0.5, time.monotonic)
         async with asyncio.timeout(10):
             async with Upkeeper(runs, turns(place), tally, world.clock, rhythm).running(asyncio.Event()):
                 await reached.wait()
@@ -283,7 +284,7 @@ async def test_a_server_whose_stores_are_away_goes_on(place: Place, serve: Serve
     async with place.serving(serve) as served:
         tally, world = served.built.parts.upkeep, served.built.world
         nowhere = PostgresTurns("postgresql://127.0.0.1:1/none")
-        rhythm = Rhythm(0.001, lambda: 0.5)
+        rhythm = Rhythm(0.001, lambda: 0.5, time.monotonic)
         runs = Upkeep(world, retention(served.settings), tally)
         async with Upkeeper(runs, nowhere, tally, world.clock, rhythm).running(stop):
             await until(lambda: tally.runs[Outcome.FAILED] >= 2)
@@ -292,7 +293,7 @@ async def test_a_server_whose_stores_are_away_goes_on(place: Place, serve: Serve
 
 def test_servers_that_start_together_spread() -> None:
     chances = iter([0.0, 1.0, 0.0, 1.0, 0.0])
-    rhythm = Rhythm(600.0, lambda: next(chances), soon=5.0)
+    rhythm = Rhythm(600.0, lambda: next(chances), time.monotonic, soon=5.0)
     assert [rhythm.first(), rhythm.first()] == [0.0, 600.0]
     assert [rhythm.next(is_left=False), rhythm.next(is_left=False)] == pytest.approx([540.0, 660.0])
     assert rhythm.next(is_left=True) == pytest.approx(4.5)

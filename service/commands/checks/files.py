@@ -96,7 +96,8 @@ def _kek_file(settings: Settings) -> list[Finding]:
                 " `python -m service new-kek`.",
             )
         ]
-    return [ok(f"KEK file: has epoch {', '.join(map(str, epochs))}; {epochs[-1]} wraps new keys")]
+    named = f"epoch{'s' if len(epochs) > 1 else ''} {', '.join(map(str, epochs))}"
+    return [ok(f"KEK file: {named}; {epochs[-1]} wraps new keys")]
 
 
 def _signing_key(settings: Settings) -> list[Finding]:
