@@ -36,6 +36,7 @@ from service.rpc.admission import Pace, Proof
 from service.rpc.health import Pingable
 from service.rpc.server import Door, Running, serving
 from service.usecases.keys import require_keks
+from service.usecases.replay import require_erasures
 from service.usecases.sweeps import Retention
 from service.usecases.world import Policy, World
 
@@ -113,6 +114,17 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
             policy=policy(settings),
         )
         yield Built(world, store, objects, chores, pictures.sandbox, Parts(store.database, pictures, bell), traces)
+
+
+@asynccontextmanager
+async def open_served_world(settings: Settings) -> AsyncIterator[Built]:
+    """Open everything, for callers: not where people are there again who were erased.
+
+    Raises what ``open_world`` raises, and ErasuresForgotten.
+    """
+    async with open_world(settings) as built:
+        await require_erasures(built.world)
+        yield built
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from service.commands.serve import stop_signal
 from service.commands.upkept import upkept
 from service.config import Settings
 from service.variables import require_known_variables
-from service.wiring import open_server, open_world
+from service.wiring import open_served_world, open_server
 
 DATA_DIR = Path(".data")
 HOST, PORT = "127.0.0.1", 50051
@@ -50,7 +50,7 @@ async def dev() -> int:
                 await migrate(stores.database_url)
                 keep_photo_pages()
                 async with (
-                    open_world(settings) as built,
+                    open_served_world(settings) as built,
                     upkept(settings, built, stop),
                     open_server(settings, built) as running,
                 ):

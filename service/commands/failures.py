@@ -18,6 +18,7 @@ from service.domain.errors import NoSigningKey, StorageUnavailable
 from service.observed import MetricsRefused, TracesMissing
 from service.rpc.server import CannotListen
 from service.usecases.keys import WrongKeks
+from service.usecases.replay import ErasuresForgotten
 from service.variables import UnusableSettings, problems_of
 from service.wiring import PlaintextRefused
 
@@ -37,6 +38,7 @@ _OWN_WORDS = (
     DataDirInUseError,
     UnusableKekFile,
     WrongKeks,
+    ErasuresForgotten,
     UnusableGenerators,
     UnusableSigningKey,
     UnusableTlsFiles,

@@ -14,7 +14,7 @@ from service.commands.memory import keep_photo_pages
 from service.commands.upkept import upkept
 from service.commands.workers import supervise
 from service.config import Settings
-from service.wiring import open_server, open_world
+from service.wiring import open_served_world, open_server
 
 IS_WORKER = "ME_IMAGES_WORKER_OF"
 """Set by the supervisor for its workers, whose standard input ends when the supervisor does, however it ends."""
@@ -46,7 +46,7 @@ async def _serve_here(settings: Settings, *, share_port: bool) -> int:
     log = structlog.get_logger()
     async with (
         stop_signal() as stop,
-        open_world(settings) as built,
+        open_served_world(settings) as built,
         upkept(settings, built, stop),
         open_server(settings, built, share_port=share_port) as running,
     ):

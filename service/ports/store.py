@@ -138,6 +138,10 @@ class Store(Protocol):
         """Return certificates of erasure that were not put into the bucket yet."""
         ...
 
+    async def erased_users(self) -> list[UserId]:
+        """Return everybody who is erased."""
+        ...
+
     async def backlog(self, now: datetime, most: int) -> Backlog:
         """Return what waits for upkeep, counting up to ``most`` of each."""
         ...

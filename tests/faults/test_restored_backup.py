@@ -4,7 +4,7 @@ import io
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -17,6 +17,7 @@ from service.adapters.notary import write_signing_key
 from service.config import Settings
 from service.domain.erasure import erasure_key
 from service.domain.model import UserId
+from service.usecases.replay import ErasuresForgotten, require_erasures
 from tests import pictures
 from tests.admins import office
 from tests.conftest import Serve, Served
@@ -88,6 +89,10 @@ async def test_who_was_erased_stays_erased(place: Place, serve: Serve, issuer: I
         await somebody(running, issuer, later).upload(pictures.png(), opted_in())
         certificates = {user_id: await office(running, issuer).erase(user_id) for user_id in (ada, later)}
     await place.restore()
+    status, _, err = await place.command("serve", tmp_path)
+    assert (status, len(err.splitlines())) == (1, 1), err
+    assert "2 people were erased" in err
+    assert "replay-erasures" in err
     status, out, err = await place.command("replay-erasures", tmp_path)
     assert (status, out) == (0, "read 2 certificates, erased 2 people again\n"), err
     assert await place.command("replay-erasures", tmp_path) == (0, "read 2 certificates, erased 0 people again\n", err)
@@ -96,6 +101,7 @@ async def test_who_was_erased_stays_erased(place: Place, serve: Serve, issuer: I
         for user_id, certificate in certificates.items():
             assert await office(running, issuer).erase(user_id) == certificate
         assert (await somebody(running, issuer, bob).download(his.me_image_id))[1] == pictures.png()
+        await require_erasures(running.built.world)
         assert (await studio(running, issuer).release(somebody(running, issuer, bob), his.me_image_id)).images
 
 
@@ -145,6 +151,9 @@ async def test_a_forged_certificate_erases_nobody_and_is_named(
             assert status == 1
             assert f"not trusted: {erasure_key(UserId(ada))}" in out
         assert (await somebody(running, issuer, ada).get(hers.me_image_id)) == hers
+        await require_erasures(running.built.world)
+        with pytest.raises(ErasuresForgotten):
+            await require_erasures(replace(running.built.world, notary=None))
         write_signing_key(tmp_path / "another.pem")
         changed = {"ME_IMAGES_SIGNING_KEY_FILE": str(tmp_path / "another.pem")}
         status, out, _ = await place.command("replay-erasures", tmp_path, **changed)

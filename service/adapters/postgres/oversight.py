@@ -37,6 +37,7 @@ _BACKLOG = """
                SELECT FROM users WHERE erased_at IS NOT NULL AND certificate_filed_at IS NULL LIMIT $2
            ) AS it) AS certificates_to_file
 """
+_TOMBSTONES = "SELECT user_id FROM users WHERE erased_at IS NOT NULL"
 
 
 class Oversight:
@@ -61,6 +62,11 @@ class Oversight:
             row = await connection.fetchrow(_BACKLOG, now, most)
         assert row is not None  # noqa: S101 # a query without tables always returns its row
         return Backlog(**row)
+
+    async def erased_users(self) -> list[UserId]:
+        """See Store."""
+        async with self._database.everybody() as connection:
+            return [UserId(row["user_id"]) for row in await connection.fetch(_TOMBSTONES)]
 
 
 def _held(row: Row) -> HeldEntry:
