@@ -68,7 +68,21 @@ class Settings(BaseSettings):
     body_timeout_seconds: Span = Field(10, description="How long a caller may take between two messages.")
     call_timeout_seconds: Span = Field(30, description="How long a call without streams may take.")
     stream_timeout_seconds: Span = Field(120, description="How long an upload or a download may take.")
-    transfer_mib: int = Field(64, ge=10, description="Photos in memory of each process, MiB; more transfers wait.")
+    transfer_mib: int = Field(
+        64, ge=10, description="Photos in memory of each process, MiB; half as much again for uploads that come slowly."
+    )
+    transfer_line_mib: int = Field(320, ge=0, description="Photos that wait for room, MiB; more are refused at once.")
+    max_calls: PositiveInt = Field(4000, description="Calls that each process has at once; more are refused.")
+    max_watchers: PositiveInt = Field(500, description="Watchers of each process; more are refused.")
+    max_watchers_per_caller: PositiveInt = Field(100, description="Watchers of one caller at each process.")
+    calls_per_second: Span | None = Field(
+        None, description="Calls that one caller may make at each process; unset: any number."
+    )
+    calls_burst: PositiveInt = Field(100, description="How many of them at once.")
+    transfers_per_second: Span | None = Field(
+        None, description="Uploads, downloads and releases among them; unset: any number."
+    )
+    transfers_burst: PositiveInt = Field(20, description="How many of those at once.")
 
     generators_file: Path | None = Field(None, description="The registry of generators, TOML; unset: the packaged one.")
 

@@ -1,13 +1,13 @@
 """Building what watches the server: metrics and traces, where they are wanted."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from service.adapters.metrics_page import metrics_served
-from service.adapters.metrics_parts import Parts
+from service.adapters.metrics_parts import Parts, PartsCollector
 from service.adapters.postgres.standing import Standing
 from service.config import Settings, is_loopback, split_address
-from service.ports.observing import CallObserver, Unobserved
+from service.ports.observing import CallObserver, TransferFigures, Unobserved
 from service.ports.tracing import UNTRACED, Traces
 
 
@@ -20,7 +20,9 @@ class MetricsRefused(Exception):
 
 
 @asynccontextmanager
-async def open_metrics(settings: Settings, parts: Parts, standing: Standing) -> AsyncIterator[CallObserver]:
+async def open_metrics(
+    settings: Settings, parts: Parts, transfers: Callable[[], TransferFigures], standing: Standing
+) -> AsyncIterator[CallObserver]:
     """Tell metrics where that is wanted; give who counts calls. Raises MetricsRefused, MetricsCannotListen."""
     if settings.metrics_address is None:
         yield Unobserved()
@@ -28,7 +30,7 @@ async def open_metrics(settings: Settings, parts: Parts, standing: Standing) -> 
     host, port = split_address(settings.metrics_address)
     if not (is_loopback(host) or settings.metrics_allow_remote):
         raise MetricsRefused
-    async with metrics_served(host, port, parts, standing) as calls:
+    async with metrics_served(host, port, PartsCollector(parts, transfers), standing) as calls:
         yield calls
 
 

@@ -24,7 +24,7 @@ from service.adapters.postgres.migrate import require_known_schema
 from service.adapters.postgres.standing import Standing
 from service.adapters.postgres.statements import traced
 from service.adapters.postgres.store import PostgresStore
-from service.adapters.system import RandomIds, SystemClock, installed_version
+from service.adapters.system import RandomIds, SystemClock, chance, installed_version
 from service.adapters.tls_files import TlsFiles, WatchedTls
 from service.adapters.tokens import JwtVerifier, Trust
 from service.adapters.vault import KeyVault
@@ -32,9 +32,13 @@ from service.config import Settings
 from service.observed import open_metrics, open_traces
 from service.ports.observing import Observing
 from service.ports.tracing import UNTRACED, Traces
-from service.rpc.admission import Pace, Proof
+from service.rpc.body import Pace
+from service.rpc.bounds import Bounds
 from service.rpc.health import Pingable
+from service.rpc.proof import Proof
+from service.rpc.rates import Rate
 from service.rpc.server import Door, Running, serving
+from service.rpc.transfers import Transfers
 from service.usecases.keys import require_keks
 from service.usecases.replay import require_erasures
 from service.usecases.sweeps import Retention
@@ -137,6 +141,7 @@ async def open_server(settings: Settings, built: Built, *, share_port: bool = Fa
     tls = None if (files := tls_files(settings)) is None else WatchedTls(files, clock)
     if not (tls or settings.is_loopback or settings.allow_plaintext):
         raise PlaintextRefused
+    transfers = Transfers(settings.transfer_mib * MIB, settings.transfer_line_mib * MIB)
     door = Door(
         address=settings.address,
         mtls_address=settings.mtls_address,
@@ -146,7 +151,9 @@ async def open_server(settings: Settings, built: Built, *, share_port: bool = Fa
             call=settings.call_timeout_seconds,
             stream=settings.stream_timeout_seconds,
         ),
-        transfer_bytes=settings.transfer_mib * MIB,
+        transfers=transfers,
+        bounds=bounds(settings),
+        chance=chance,
         reflection=settings.reflection,
         share_port=share_port,
         version=installed_version(),
@@ -157,10 +164,22 @@ async def open_server(settings: Settings, built: Built, *, share_port: bool = Fa
         needs: dict[str, Pingable] = {"database": built.store, "object store": built.objects, "token keys": tokens}
         standing = Standing(built.parts.database, clock, retention(settings), policy(settings))
         async with (
-            open_metrics(settings, built.parts, standing) as calls,
+            open_metrics(settings, built.parts, transfers.figures, standing) as calls,
             serving(door, built.world, proof, needs, Observing(time.monotonic, calls, built.traces)) as running,
         ):
             yield running
+
+
+def bounds(settings: Settings) -> Bounds:
+    """Return how much callers may have at once, or in a time."""
+    calls, transfers = settings.calls_per_second, settings.transfers_per_second
+    return Bounds(
+        calls=settings.max_calls,
+        watchers=settings.max_watchers,
+        watchers_each=settings.max_watchers_per_caller,
+        call_rate=None if calls is None else Rate(calls, settings.calls_burst),
+        transfer_rate=None if transfers is None else Rate(transfers, settings.transfers_burst),
+    )
 
 
 def tls_files(settings: Settings) -> TlsFiles | None:

@@ -115,6 +115,9 @@ class Refusal:
     references: tuple[tuple[str, str], ...] = ()
     """Of a refused release: what is refused, and why."""
 
+    retry_seconds: float = 0.0
+    """When to try again, where the server has said so."""
+
 
 def refusal(error: grpc.aio.AioRpcError) -> Refusal:
     """Read a refusal; fails where the error details are missing."""
@@ -127,12 +130,15 @@ def refusal(error: grpc.aio.AioRpcError) -> Refusal:
     assert status.details[0].Unpack(info)
     assert info.domain == "meimage"
     assert uuid.UUID(info.metadata["request_id"])
+    retry = error_details_pb2.RetryInfo()
     if len(status.details) > 1:
-        assert status.details[1].Unpack(bad_request) or status.details[1].Unpack(failure)
+        assert any(status.details[1].Unpack(more) for more in (bad_request, failure, retry))
+    pause = retry.retry_delay.ToMilliseconds()
+    assert metadata.get("grpc-retry-pushback-ms") == (str(pause) if pause else None)
     fields = tuple(violation.field for violation in bad_request.field_violations)
     references = tuple((violation.subject, violation.type) for violation in failure.violations)
     assert status.code == error.code().value[0]
-    return Refusal(error.code(), info.reason, fields, error.details() or "", references)
+    return Refusal(error.code(), info.reason, fields, error.details() or "", references, pause / 1000)
 
 
 async def refused(call: Awaitable[object] | AsyncIterable[object]) -> Refusal:

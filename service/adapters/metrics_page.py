@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from service.adapters.metrics_calls import CallMetrics
-from service.adapters.metrics_parts import Parts, PartsCollector
+from service.adapters.metrics_parts import PartsCollector
 from service.adapters.metrics_standing import StandingCollector
 from service.adapters.postgres.standing import Standing
 
@@ -62,11 +62,11 @@ class Page:
 
 
 @asynccontextmanager
-async def metrics_served(host: str, port: int, parts: Parts, standing: Standing) -> AsyncIterator[CallMetrics]:
+async def metrics_served(host: str, port: int, parts: PartsCollector, standing: Standing) -> AsyncIterator[CallMetrics]:
     """Tell metrics until the block ends; give what counts calls. Raises MetricsCannotListen."""
     registry, calls = CollectorRegistry(), CallMetrics()
     registry.register(calls)
-    registry.register(PartsCollector(parts))
+    registry.register(parts)
     ProcessCollector(namespace="me_images", registry=registry)
     async with StandingCollector.of(standing) as collector:
         registry.register(collector)

@@ -1,6 +1,6 @@
 """The pools of this process as metrics: read when somebody asks, at no price for calls."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from prometheus_client import Metric
@@ -11,6 +11,7 @@ from service.adapters.metrics_upkeep import UpkeepTally, of_upkeep
 from service.adapters.pictures import PicturePool
 from service.adapters.postgres.bell import PostgresBell
 from service.adapters.postgres.database import Database
+from service.ports.observing import TransferFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +27,29 @@ class Parts:
 class PartsCollector(Collector):
     """Reads the parts. Prometheus calls it a collector."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, transfers: Callable[[], TransferFigures]) -> None:
         self._parts = parts
+        self._transfers = transfers
 
     def collect(self) -> Iterator[Metric]:
         """Yield what the parts say of themselves now."""
         yield GaugeMetricFamily("me_images_watchers", "Callers of WatchMeImages now.", self._parts.bell.watchers)
+        yield from _of_transfers(self._transfers())
         yield from _of_pictures(self._parts.pictures)
         yield from _of_database(self._parts.database)
         yield from of_upkeep(self._parts.upkeep)
+
+
+def _of_transfers(now: TransferFigures) -> Iterator[Metric]:
+    held = GaugeMetricFamily(
+        "me_images_transfer_bytes",
+        "Bytes of photos in memory: whole for transfers that run, what has come for uploads that begin or are slow.",
+        labels=("state",),
+    )
+    held.add_metric(("whole",), now.held)
+    held.add_metric(("arriving",), now.arriving)
+    yield held
+    yield GaugeMetricFamily("me_images_transfers_waiting", "Transfers that wait for room in memory.", now.waiting)
 
 
 def _of_pictures(pictures: PicturePool) -> Iterator[Metric]:

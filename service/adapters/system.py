@@ -1,5 +1,6 @@
-"""The machine's clock, random ids, and which software this is."""
+"""The machine's clock, random ids, chance, and which software this is."""
 
+import random
 from datetime import UTC, datetime
 from importlib import metadata
 from uuid import UUID, uuid4
@@ -19,6 +20,11 @@ class RandomIds:
     def new_id(self) -> UUID:
         """See Ids."""
         return uuid4()
+
+
+def chance() -> float:
+    """Return a number from 0 up to 1; nothing secret comes of it."""
+    return random.random()  # noqa: S311 # it spreads retries
 
 
 def installed_version() -> str:

@@ -12,9 +12,10 @@ MAX_VIOLATIONS = 20
 
 
 class MeImageError(Exception):
-    """The call was refused."""
+    """The call was refused. ``retry_seconds`` is how soon it is worth another try, where that is known."""
 
     reason: ClassVar[str]
+    retry_seconds: float | None = None
 
     def __init__(self) -> None:
         super().__init__(self.public_message())
@@ -137,6 +138,17 @@ class Overloaded(MeImageError):
     """The server has as much work as it can hold; retry later."""
 
     reason = "OVERLOADED"
+    retry_seconds = 1.0
+
+
+class RateLimited(MeImageError):
+    """This caller makes more calls than it may; retry later, and call less often."""
+
+    reason = "RATE_LIMITED"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.retry_seconds = seconds
 
 
 class StorageUnavailable(MeImageError):

@@ -41,6 +41,15 @@ class Unobserved:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferFigures:
+    """Bytes of photos that calls hold, those of uploads that begin or are slow, and how many calls wait for room."""
+
+    held: int
+    arriving: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
 class Observing:
     """What calls are measured with: a monotonic clock in seconds, who is told, and who traces them."""
 

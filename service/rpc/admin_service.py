@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 
 from meimage.v1 import admin_service_pb2 as pb
 from meimage.v1.admin_service_pb2_grpc import AdminServiceServicer
@@ -35,7 +36,8 @@ class Administration(AdminServiceServicer):
                 yield _verify_message(found)
 
     async def ExportUser(self, request: pb.ExportUserRequest, context: object) -> AsyncIterator[pb.ExportUserResponse]:
-        exporting = export_user(self._world, current_caller(), UserId(request.user_id), self._transfers.hold)
+        hold = partial(self._transfers.hold, is_under_way=True)
+        exporting = export_user(self._world, current_caller(), UserId(request.user_id), hold)
         async with aclosing(exporting) as parts:
             async for part in parts:
                 if isinstance(part, bytes):

@@ -35,7 +35,7 @@ class CallLog(Wrapping):
         """See Wrapping."""
         name = method if method in SCOPES else UNKNOWN
 
-        async def logged(inner: StreamBehavior, incoming: AsyncIterator[Message], context: Context) -> Message | None:
+        async def logged(inner: StreamBehavior, incoming: AsyncIterator[bytes], context: Context) -> Message | None:
             call = Call(name, self._ids.new_id())
             begin_call(call)
             self._calls.began(name)

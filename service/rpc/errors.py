@@ -1,6 +1,8 @@
 """The one place where an exception becomes a gRPC status: a reason for callers, a fault for the log."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+import math
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Never, cast
 
 import grpc
@@ -15,6 +17,10 @@ from service.rpc.handlers import Context, Handler, StreamBehavior, Wrapping, sur
 
 DOMAIN = "meimage"
 DETAILS_KEY = "grpc-status-details-bin"
+PUSHBACK_KEY = "grpc-retry-pushback-ms"
+"""What gRPC's own retries wait for, in every language, where a client's service config asks for some (gRFC A6)."""
+
+JITTER_SECONDS = 1.0
 
 _log = structlog.get_logger()
 
@@ -48,6 +54,7 @@ STATUS: Mapping[type[errors.MeImageError], grpc.StatusCode] = {
     errors.UploadStalled: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.TooSlow: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.RateLimited: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.StorageUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.ServerStopping: grpc.StatusCode.UNAVAILABLE,
     errors.UnknownMethod: grpc.StatusCode.UNIMPLEMENTED,
@@ -56,35 +63,49 @@ STATUS: Mapping[type[errors.MeImageError], grpc.StatusCode] = {
 
 
 class Errors(Wrapping):
-    """Tells callers why a call was refused, and operators why it failed."""
+    """Tells callers why a call was refused, and operators why it failed. ``chance`` gives numbers from 0 up to 1."""
+
+    def __init__(self, chance: Callable[[], float]) -> None:
+        super().__init__()
+        self._chance = chance
 
     def wrap(self, method: str, handler: Handler) -> Handler:  # noqa: ARG002 - the same for every method
         """See Wrapping."""
-        return surround(handler, _told)
+        return surround(handler, self._told)
+
+    async def _told(self, inner: StreamBehavior, incoming: AsyncIterator[bytes], context: Context) -> Message | None:
+        try:
+            return await inner(incoming, context)
+        except errors.MeImageError as error:
+            if error.__cause__ is not None:
+                _log.warning("refused", request_id=current_call().request_id, error=error)
+            await _abort(context, error, self._pause_after(error))
+        except errors.ReferencesRefused as refused:
+            await _abort(context, refused.refusals[0].why(), None, _precondition_failure(refused.refusals))
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:  # the last resort: whatever it is, its text must not reach a caller
+            _log.error("failed", request_id=current_call().request_id, error=error)
+            await _abort(context, errors.InternalFault(), None)
+
+    def _pause_after(self, error: errors.MeImageError) -> int | None:
+        """Milliseconds until another try: never too early, and not the same for all who were refused together."""
+        if error.retry_seconds is None:
+            return None
+        return math.ceil(1000 * (error.retry_seconds + JITTER_SECONDS * self._chance()))
 
 
-async def _told(inner: StreamBehavior, incoming: AsyncIterator[Message], context: Context) -> Message | None:
-    try:
-        return await inner(incoming, context)
-    except errors.MeImageError as error:
-        if error.__cause__ is not None:
-            _log.warning("refused", request_id=current_call().request_id, error=error)
-        await _abort(context, error)
-    except errors.ReferencesRefused as refused:
-        await _abort(context, refused.refusals[0].why(), _precondition_failure(refused.refusals))
-    except grpc.aio.AbortError:
-        raise
-    except Exception as error:  # the last resort: whatever it is, its text must not reach a caller
-        _log.error("failed", request_id=current_call().request_id, error=error)
-        await _abort(context, errors.InternalFault())
-
-
-async def _abort(context: Context, error: errors.MeImageError, *more: Message) -> Never:
+async def _abort(context: Context, error: errors.MeImageError, pause: int | None, *more: Message) -> Never:
     code, message = STATUS[type(error)], error.public_message()
     current_call().reason = error.reason
     details = [_packed(each) for each in (*_details(error), *more)]
+    hints: tuple[tuple[str, str], ...] = ()
+    if pause is not None:
+        details.append(_packed(error_details_pb2.RetryInfo(retry_delay=timedelta(milliseconds=pause))))
+        hints = ((PUSHBACK_KEY, str(pause)),)
     status = status_pb2.Status(code=code.value[0], message=message, details=details)
-    await context.abort(code, message, trailing_metadata=((DETAILS_KEY, status.SerializeToString()),))
+    trailers = ((DETAILS_KEY, status.SerializeToString()), *hints)
+    await context.abort(code, message, trailing_metadata=trailers)
 
 
 def _details(error: errors.MeImageError) -> Iterator[Message]:

@@ -21,8 +21,8 @@ Continuation: TypeAlias = Callable[[grpc.HandlerCallDetails], Awaitable[Handler 
 
 Incoming: TypeAlias = Message | AsyncIterator[Message]
 Behavior: TypeAlias = Callable[[Incoming, Context], Awaitable[Message | None]]
-StreamBehavior: TypeAlias = Callable[[AsyncIterator[Message], Context], Awaitable[Message | None]]
-Around: TypeAlias = Callable[[StreamBehavior, AsyncIterator[Message], Context], Awaitable[Message | None]]
+StreamBehavior: TypeAlias = Callable[[AsyncIterator[bytes], Context], Awaitable[Message | None]]
+Around: TypeAlias = Callable[[StreamBehavior, AsyncIterator[bytes], Context], Awaitable[Message | None]]
 
 
 def behavior_of(handler: Handler, write_seconds: float) -> Behavior:
@@ -46,16 +46,16 @@ def behavior_of(handler: Handler, write_seconds: float) -> Behavior:
 
 
 def with_stream_requests(handler: Handler, behavior: StreamBehavior) -> Handler:
-    """Return a handler with the same codecs and answers, whose requests arrive as a stream."""
+    """Return a handler with the same answers, whose requests arrive as a stream, each in its bytes."""
     make = grpc.stream_stream_rpc_method_handler if handler.response_streaming else grpc.stream_unary_rpc_method_handler
-    return cast("Handler", make(behavior, handler.request_deserializer, handler.response_serializer))
+    return cast("Handler", make(behavior, None, handler.response_serializer))
 
 
 def surround(handler: Handler, around: Around) -> Handler:
     """Run a handler made by ``with_stream_requests`` inside a function that awaits it."""
     inner = cast("StreamBehavior", handler.stream_stream or handler.stream_unary)
 
-    async def surrounded(incoming: AsyncIterator[Message], context: Context) -> Message | None:
+    async def surrounded(incoming: AsyncIterator[bytes], context: Context) -> Message | None:
         return await around(inner, incoming, context)
 
     return with_stream_requests(handler, surrounded)

@@ -10,6 +10,8 @@ from service.domain import events, limits
 from service.domain.ledger import LedgerEntry, LedgerKind
 from service.domain.model import MeImageId, UserId
 from service.ports.records import LedgerFilter
+from service.rpc.bounds import Places
+from service.rpc.calls import current_caller
 from service.rpc.convert import timestamp
 from service.rpc.enums import KIND_NUMBERS, LEDGER_KINDS, LEDGER_NUMBERS, SLOT_NUMBERS
 from service.rpc.fields import Fields
@@ -22,8 +24,9 @@ from service.usecases.world import World
 class Happenings:
     """Part of MeImageService."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, watchers: Places) -> None:
         self._world = world
+        self._watchers = watchers
 
     async def ListLedgerEntries(
         self, request: pb.ListLedgerEntriesRequest, context: object
@@ -51,7 +54,8 @@ class Happenings:
     async def WatchMeImages(
         self, request: pb.WatchMeImagesRequest, context: object
     ) -> AsyncIterator[pb.WatchMeImagesResponse]:
-        async with aclosing(watch_events(self._world, _whose(request.user_id), request.resume_token)) as watch:
+        watching = watch_events(self._world, _whose(request.user_id), request.resume_token)
+        async with self._watchers.place(str(current_caller())), aclosing(watching) as watch:
             async for told in watch:
                 if told.event is None:
                     yield pb.WatchMeImagesResponse(checkpoint=pb.WatchCheckpoint(), resume_token=told.resume_token)

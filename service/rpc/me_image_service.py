@@ -9,13 +9,14 @@ from service.domain import limits
 from service.domain.errors import UploadOutOfOrder
 from service.domain.model import MediaId, MeImageId, UserId
 from service.ports.records import ListFilter
-from service.rpc.budget import ByteBudget
+from service.rpc.bounds import Places
 from service.rpc.calls import current_call, current_caller
 from service.rpc.convert import me_image_message, media_message
 from service.rpc.enums import RENDITIONS, VIEWS
 from service.rpc.fields import Fields
 from service.rpc.happenings import Happenings
 from service.rpc.pool_rules import PoolRules
+from service.rpc.transfers import Transfers
 from service.usecases.create import Creation, create_me_image
 from service.usecases.download import Wish, find_download, open_download
 from service.usecases.pool import ListQuery, get_me_image, list_me_images
@@ -27,16 +28,19 @@ from service.usecases.world import World
 class MeImages(PoolRules, Happenings, MeImageServiceServicer):
     """The user's side of the pool."""
 
-    def __init__(self, world: World, transfers: ByteBudget) -> None:
-        super().__init__(world)
-        self._transfers = transfers
+    def __init__(self, world: World, transfers: Transfers, watchers: Places) -> None:
+        PoolRules.__init__(self, world)
+        Happenings.__init__(self, world, watchers)
+        self._transfers = transfers.budget
+        self._arrivals = transfers.arrivals
 
     async def UploadMeImage(
         self, request_iterator: AsyncIterator[pb.UploadMeImageRequest], context: object
     ) -> pb.UploadMeImageResponse:
         header = await _upload_header(request_iterator)
-        async with self._transfers.hold(min(header.size_bytes or limits.MAX_PHOTO_BYTES, limits.MAX_PHOTO_BYTES)):
-            photo = await receive(header, _upload_chunks(request_iterator))
+        announced = min(header.size_bytes or limits.MAX_PHOTO_BYTES, limits.MAX_PHOTO_BYTES)
+        async with self._arrivals.upload(announced) as arriving:
+            photo = await receive(header, arriving.taken_in(_upload_chunks(request_iterator)))
             uploaded = await store_upload(self._world, Upload(current_caller(), header, photo))
         me_image = me_image_message(uploaded.me_image) if uploaded.me_image else None
         return pb.UploadMeImageResponse(media=media_message(uploaded.media), me_image=me_image)
@@ -83,7 +87,7 @@ class MeImages(PoolRules, Happenings, MeImageServiceServicer):
         rendition = fields.choice("rendition", RENDITIONS, request.rendition, default=None)
         fields.check()
         wish = Wish(current_caller(), UserId(request.user_id), me_image_id, rendition)
-        download = await find_download(self._world, wish)
+        download = await find_download(self._world, wish, self._transfers.hold)
         async with self._transfers.hold(download.size_bytes):
             opened = await open_download(self._world, download)
             header = pb.DownloadHeader(

@@ -53,6 +53,15 @@ ENDLESS = frozenset(
 )
 """Methods that go on for as long as the caller likes, or as there is something to do."""
 
+TRANSFERS = frozenset(
+    {
+        f"/{ME_IMAGE_SERVICE}/UploadMeImage",
+        f"/{ME_IMAGE_SERVICE}/DownloadMeImage",
+        f"/{REFERENCE_SERVICE}/ReleaseReferences",
+    }
+)
+"""Methods that move photos."""
+
 _OPEN_SERVICES = (
     "/grpc.health.v1.Health/",
     "/grpc.reflection.v1.ServerReflection/",

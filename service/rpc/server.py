@@ -1,6 +1,6 @@
 """The gRPC server: its limits, its interceptors, its services."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -14,14 +14,17 @@ from meimage.v1.reference_service_pb2_grpc import add_ReferenceServiceServicer_t
 from service.ports.observing import Observing
 from service.ports.transport import TlsSource
 from service.rpc.admin_service import Administration
-from service.rpc.admission import Admission, Pace, Proof
-from service.rpc.budget import ByteBudget
+from service.rpc.admission import Admission
+from service.rpc.body import Pace
+from service.rpc.bounds import Bounds, Places
 from service.rpc.call_log import CallLog
 from service.rpc.errors import Errors
 from service.rpc.health import Pingable, watched_health
 from service.rpc.me_image_service import MeImages
 from service.rpc.methods import ADMIN_SERVICE, ME_IMAGE_SERVICE, REFERENCE_SERVICE
+from service.rpc.proof import Proof
 from service.rpc.reference_service import References
+from service.rpc.transfers import Transfers
 from service.rpc.transport import credentials
 from service.usecases.world import World
 
@@ -53,7 +56,7 @@ class CannotListen(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """How the server meets callers; ``transfer_bytes`` is how much of photos may be in memory at once.
+    """How the server meets callers. ``chance`` gives numbers from 0 up to 1.
 
     Without ``tls`` the server speaks plaintext. Nobody connects to ``mtls_address`` without a certificate; where there
     is none and ``tls`` has client CAs, that holds of ``address``. ``share_port`` lets other processes of ours listen on
@@ -64,7 +67,9 @@ class Door:
     mtls_address: str | None
     tls: TlsSource | None
     pace: Pace
-    transfer_bytes: int
+    transfers: Transfers
+    bounds: Bounds
+    chance: Callable[[], float]
     reflection: bool
     share_port: bool
     version: str
@@ -84,15 +89,15 @@ async def serving(
     door: Door, world: World, proof: Proof, needs: Mapping[str, Pingable], observing: Observing
 ) -> AsyncIterator[Running]:
     """Answer calls until the block ends, then let those in flight finish. Raises CannotListen."""
-    admission = Admission(proof, door.pace, world.clock)
-    interceptors = (CallLog(world.ids, observing), Errors(), admission)
+    admission = Admission(proof, door.pace, door.bounds, world.clock, observing.seconds)
+    interceptors = (CallLog(world.ids, observing), Errors(door.chance), admission)
     server = grpc.aio.server(
         interceptors=interceptors, options=(*_OPTIONS, ("grpc.so_reuseport", int(door.share_port)))
     )
-    transfers = ByteBudget(door.transfer_bytes)
-    add_MeImageServiceServicer_to_server(MeImages(world, transfers), server)
-    add_ReferenceServiceServicer_to_server(References(world, transfers), server)
-    add_AdminServiceServicer_to_server(Administration(world, transfers, door.version), server)
+    watchers, budget = Places(door.bounds.watchers, door.bounds.watchers_each), door.transfers.budget
+    add_MeImageServiceServicer_to_server(MeImages(world, door.transfers, watchers), server)
+    add_ReferenceServiceServicer_to_server(References(world, budget), server)
+    add_AdminServiceServicer_to_server(Administration(world, budget, door.version), server)
     port, mtls_port = _listen(server, door)
     async with watched_health(needs) as health:
         health_pb2_grpc.add_HealthServicer_to_server(health, server)

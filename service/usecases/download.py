@@ -9,9 +9,9 @@ from service.domain.errors import MeImageDeleted, MeImageNotFound
 from service.domain.model import MediaId, MediaType, MeImageId, Rendition, UserId
 from service.domain.objects import ORIGINAL, object_key
 from service.usecases.erased import refuse_erased
-from service.usecases.renditions import ensure_rendition
+from service.usecases.renditions import MAKING_BYTES, ensure_rendition
 from service.usecases.sealed import UserSeals, seals_of
-from service.usecases.world import World
+from service.usecases.world import Hold, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,11 @@ class Wish:
     rendition: Rendition | None
 
 
-async def find_download(world: World, wish: Wish) -> Download:
-    """Return what to download; a rendition is made on first need. Raises MeImageNotFound, MeImageDeleted."""
+async def find_download(world: World, wish: Wish, hold: Hold) -> Download:
+    """Return what to download; a rendition is made on first need.
+
+    Raises MeImageNotFound, MeImageDeleted; Overloaded, UndecodableImage where there is none yet.
+    """
     found = await world.store.me_image(wish.user_id, wish.me_image_id)
     if found is None:
         await refuse_erased(world, wish.user_id)
@@ -60,7 +63,10 @@ async def find_download(world: World, wish: Wish) -> Download:
     if wish.rendition is None:
         sizes = (media.size_bytes, media.width, media.height)
         return Download(seals, seals.media(media).sha256, media.media_id, ORIGINAL, media.content_type, *sizes)
-    made = await ensure_rendition(world, wish.caller, wish.user_id, media, wish.rendition)
+    made = await world.store.rendition(wish.user_id, media.media_id, wish.rendition)
+    if made is None:
+        async with hold(media.size_bytes + MAKING_BYTES):
+            made = await ensure_rendition(world, wish.caller, wish.user_id, media, wish.rendition)
     sizes = (made.size_bytes, made.width, made.height)
     return Download(seals, None, media.media_id, made.variant, made.content_type, *sizes)
 

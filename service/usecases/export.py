@@ -2,8 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,11 +21,9 @@ from service.usecases.erased import refuse_erased
 from service.usecases.mutation import mutation_of_known
 from service.usecases.sealed import UserSeals, seals_of
 from service.usecases.verify import Break, LedgerWalk
-from service.usecases.world import World
+from service.usecases.world import Hold, World
 
 PAGE = 200
-Hold = Callable[[int], AbstractAsyncContextManager[None]]
-"""Holds so many bytes of memory while its block runs."""
 
 
 @dataclass(frozen=True, slots=True)

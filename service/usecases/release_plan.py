@@ -13,11 +13,9 @@ from service.domain.model import Kind, MediaId, MediaType, MeImageId, Rendition,
 from service.domain.references import Judgement, Selection, judge
 from service.ports.records import ReferenceRecord, References
 from service.usecases.answers import Retryable
+from service.usecases.renditions import MAKING_BYTES
 from service.usecases.sealed import seals_of
 from service.usecases.world import World
-
-MAKING_BYTES = 4 << 20
-"""What a rendition has at most."""
 
 
 @dataclass(frozen=True, slots=True)

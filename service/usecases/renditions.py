@@ -16,6 +16,9 @@ from service.usecases.mutation import mutation_of_known
 from service.usecases.sealed import UserSeals, seals_of
 from service.usecases.world import World
 
+MAKING_BYTES = 4 << 20
+"""What a rendition has at most."""
+
 DEFAULT_REFERENCE = Rendition.PNG_1024
 """What most generators take, and so what is made ahead of time."""
 

@@ -1,6 +1,7 @@
 """Everything that a use case may need from outside, as one argument."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,6 +10,9 @@ from service.ports.events import Bell
 from service.ports.outside import Chores, Clock, Ids, Notary, ObjectStore, Pictures
 from service.ports.sealing import Vault
 from service.ports.store import Store
+
+Hold = Callable[[int], AbstractAsyncContextManager[None]]
+"""Holds so many bytes of memory while its block runs. Raises Overloaded where there is no room for them."""
 
 
 @dataclass(frozen=True, slots=True)

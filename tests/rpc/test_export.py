@@ -192,7 +192,7 @@ async def test_who_is_erased_meanwhile_leaves_no_further_photo(mine: pb.MeImage,
 
     async def exported() -> None:
         nonlocal sent
-        async with aclosing(export_user(world, UPKEEP, user_id, ByteBudget(1 << 24).hold)) as parts:
+        async with aclosing(export_user(world, UPKEEP, user_id, ByteBudget(1 << 24, 0).hold)) as parts:
             async for part in parts:
                 if not sent:
                     await erase_user(world, UPKEEP, user_id)
@@ -208,7 +208,7 @@ async def test_one_photo_at_a_time_is_in_memory(mine: pb.MeImage, served: Served
     """The budget has room for the largest photo alone, and nothing is fetched without its place."""
     world, user_id = served.built.world, UserId(mine.user_id)
     media = await world.store.media_of_user(user_id)
-    budget = ByteBudget(max(each.size_bytes for each in media))
+    budget = ByteBudget(max(each.size_bytes for each in media), 0)
     held = 0
 
     class Counting(Breaking):
@@ -246,7 +246,7 @@ async def test_a_photo_that_is_removed_meanwhile_is_left_out(mine: pb.MeImage, s
             return await super().get(key)
 
     sweeping = replace(world, objects=Sweeping(world.objects))
-    parts = [part async for part in export_user(sweeping, UPKEEP, user_id, ByteBudget(1 << 24).hold)]
+    parts = [part async for part in export_user(sweeping, UPKEEP, user_id, ByteBudget(1 << 24, 0).hold)]
     files = opened(b"".join(part for part in parts if isinstance(part, bytes)))
     photos = [each["photo"] for each in json.loads(files["me-images.json"])["me_images"]]
     assert [each["file"] for each in photos if each["media_id"] == str(gone)] == [None]

@@ -51,7 +51,7 @@ async def is_free(bytes_: ByteBudget, size: int) -> bool:
 
 
 async def test_as_much_as_there_is_and_no_more() -> None:
-    bytes_ = ByteBudget(10)
+    bytes_ = ByteBudget(10, 100)
     first, second, third = Hold(bytes_, 6), Hold(bytes_, 4), Hold(bytes_, 1)
     await turns()
     assert begun(first, second, third) == [True, True, False]
@@ -63,7 +63,7 @@ async def test_as_much_as_there_is_and_no_more() -> None:
 
 
 async def test_a_large_transfer_is_not_starved_by_small_ones() -> None:
-    bytes_ = ByteBudget(10)
+    bytes_ = ByteBudget(10, 100)
     first = Hold(bytes_, 5)
     await turns()
     large, *small = [Hold(bytes_, size) for size in (10, 1, 1, 1)]
@@ -76,7 +76,7 @@ async def test_a_large_transfer_is_not_starved_by_small_ones() -> None:
 
 
 async def test_a_caller_who_gives_up_makes_room_for_those_behind_and_gives_nothing_away() -> None:
-    bytes_ = ByteBudget(10)
+    bytes_ = ByteBudget(10, 100)
     first = Hold(bytes_, 5)
     await turns()
     large, small = Hold(bytes_, 10), Hold(bytes_, 5)
@@ -93,7 +93,7 @@ async def test_a_caller_who_gives_up_makes_room_for_those_behind_and_gives_nothi
 
 
 async def test_giving_up_at_the_moment_of_a_release_is_no_fault() -> None:
-    bytes_ = ByteBudget(10)
+    bytes_ = ByteBudget(10, 100)
     async with AsyncExitStack() as held:
         await held.enter_async_context(bytes_.hold(10))
         waiting = Hold(bytes_, 6)
@@ -106,7 +106,7 @@ async def test_giving_up_at_the_moment_of_a_release_is_no_fault() -> None:
 
 
 async def test_giving_up_a_turn_that_was_just_given_passes_it_on() -> None:
-    bytes_ = ByteBudget(10)
+    bytes_ = ByteBudget(10, 100)
     async with AsyncExitStack() as held:
         await held.enter_async_context(bytes_.hold(10))
         lucky, behind = Hold(bytes_, 10), Hold(bytes_, 10)
@@ -121,7 +121,7 @@ async def test_giving_up_a_turn_that_was_just_given_passes_it_on() -> None:
 
 async def test_waiting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "WAIT_SECONDS", 0.02)
-    bytes_ = ByteBudget(10)
+    bytes_ = ByteBudget(10, 100)
     first = Hold(bytes_, 10)
     await turns()
     with pytest.raises(Overloaded):
@@ -131,7 +131,7 @@ async def test_waiting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_what_is_larger_than_all_takes_its_turn_alone() -> None:
-    bytes_ = ByteBudget(10)
+    bytes_ = ByteBudget(10, 100)
     first, large, last = Hold(bytes_, 4), Hold(bytes_, 25), Hold(bytes_, 1)
     await turns()
     assert begun(first, large, last) == [True, False, False]
@@ -146,7 +146,7 @@ async def test_what_is_larger_than_all_takes_its_turn_alone() -> None:
 
 
 async def test_a_fault_inside_gives_back() -> None:
-    bytes_ = ByteBudget(10)
+    bytes_ = ByteBudget(10, 100)
     with pytest.raises(LookupError):
         async with bytes_.hold(10):
             raise LookupError
@@ -154,7 +154,7 @@ async def test_a_fault_inside_gives_back() -> None:
 
 
 async def test_nothing_is_lost_under_random_load(seeded: random.Random) -> None:
-    bytes_, held = ByteBudget(100), 0
+    bytes_, held = ByteBudget(100, 100_000), 0
 
     async def call() -> None:
         nonlocal held

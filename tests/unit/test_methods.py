@@ -24,7 +24,7 @@ METHODS = {f"/{service.full_name}/{method.name}": method for service in SERVICES
 PROTOS = Path(__file__).parents[2] / "protos"
 CONTRACT = "".join((PROTOS / file.name).read_text() for file in FILES)
 REASONS = [value.name for value in error_reason_pb2.ErrorReason.DESCRIPTOR.values]
-COMMON = {"UNAUTHENTICATED", "PERMISSION_DENIED", "INVALID_FIELDS", "TOO_SLOW", "OVERLOADED"}
+COMMON = {"UNAUTHENTICATED", "PERMISSION_DENIED", "INVALID_FIELDS", "TOO_SLOW", "OVERLOADED", "RATE_LIMITED"}
 every_method = pytest.mark.parametrize("name", METHODS, ids=lambda name: name.rpartition("/")[2])
 
 

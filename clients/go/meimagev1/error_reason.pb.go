@@ -60,7 +60,7 @@ const (
 	ErrorReason_ERROR_REASON_UPLOAD_STALLED ErrorReason = 15
 	// DEADLINE_EXCEEDED: the server did not finish in its own time. The call may have taken effect: retry it with its `request_id`.
 	ErrorReason_ERROR_REASON_TOO_SLOW ErrorReason = 16
-	// RESOURCE_EXHAUSTED: the server has as much work as it can hold; retry later.
+	// RESOURCE_EXHAUSTED: the server has as much work as it can hold; retry after the google.rpc.RetryInfo that comes with it.
 	ErrorReason_ERROR_REASON_OVERLOADED ErrorReason = 17
 	// UNAVAILABLE: the database or the object store is away. The call may have taken effect: retry it with its `request_id`.
 	ErrorReason_ERROR_REASON_STORAGE_UNAVAILABLE ErrorReason = 18
@@ -94,6 +94,8 @@ const (
 	ErrorReason_ERROR_REASON_USER_ERASED ErrorReason = 32
 	// FAILED_PRECONDITION: this server has no key to certify an erasure with, so it erases nobody.
 	ErrorReason_ERROR_REASON_NO_SIGNING_KEY ErrorReason = 33
+	// RESOURCE_EXHAUSTED: this caller makes more calls than it may; retry after the google.rpc.RetryInfo that comes with it, and call less often.
+	ErrorReason_ERROR_REASON_RATE_LIMITED ErrorReason = 34
 )
 
 // Enum value maps for ErrorReason.
@@ -133,6 +135,7 @@ var (
 		31: "ERROR_REASON_SERVER_STOPPING",
 		32: "ERROR_REASON_USER_ERASED",
 		33: "ERROR_REASON_NO_SIGNING_KEY",
+		34: "ERROR_REASON_RATE_LIMITED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":            0,
@@ -169,6 +172,7 @@ var (
 		"ERROR_REASON_SERVER_STOPPING":        31,
 		"ERROR_REASON_USER_ERASED":            32,
 		"ERROR_REASON_NO_SIGNING_KEY":         33,
+		"ERROR_REASON_RATE_LIMITED":           34,
 	}
 )
 
@@ -204,7 +208,7 @@ var File_meimage_v1_error_reason_proto protoreflect.FileDescriptor
 const file_meimage_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
 	"\x1dmeimage/v1/error_reason.proto\x12\n" +
-	"meimage.v1*\x9a\t\n" +
+	"meimage.v1*\xb9\t\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_UNAUTHENTICATED\x10\x01\x12\"\n" +
@@ -240,7 +244,8 @@ const file_meimage_v1_error_reason_proto_rawDesc = "" +
 	"\x1eERROR_REASON_UNKNOWN_GENERATOR\x10\x1e\x12 \n" +
 	"\x1cERROR_REASON_SERVER_STOPPING\x10\x1f\x12\x1c\n" +
 	"\x18ERROR_REASON_USER_ERASED\x10 \x12\x1f\n" +
-	"\x1bERROR_REASON_NO_SIGNING_KEY\x10!B\x90\x01\n" +
+	"\x1bERROR_REASON_NO_SIGNING_KEY\x10!\x12\x1d\n" +
+	"\x19ERROR_REASON_RATE_LIMITED\x10\"B\x90\x01\n" +
 	"\x0ecom.meimage.v1B\x10ErrorReasonProtoP\x01Z#me-images.example/meimage/meimagev1\xa2\x02\x03MXX\xaa\x02\n" +
 	"Meimage.V1\xca\x02\n" +
 	"Meimage\\V1\xe2\x02\x16Meimage\\V1\\GPBMetadata\xea\x02\vMeimage::V1b\x06proto3"

@@ -57,7 +57,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_TOO_SLOW: _ErrorReason.ValueType  # 16
     """DEADLINE_EXCEEDED: the server did not finish in its own time. The call may have taken effect: retry it with its `request_id`."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 17
-    """RESOURCE_EXHAUSTED: the server has as much work as it can hold; retry later."""
+    """RESOURCE_EXHAUSTED: the server has as much work as it can hold; retry after the google.rpc.RetryInfo that comes with it."""
     ERROR_REASON_STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 18
     """UNAVAILABLE: the database or the object store is away. The call may have taken effect: retry it with its `request_id`."""
     ERROR_REASON_UNKNOWN_METHOD: _ErrorReason.ValueType  # 19
@@ -90,6 +90,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the person was erased for good; the `user_id` is never used again. Any call that names the person may say so."""
     ERROR_REASON_NO_SIGNING_KEY: _ErrorReason.ValueType  # 33
     """FAILED_PRECONDITION: this server has no key to certify an erasure with, so it erases nobody."""
+    ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 34
+    """RESOURCE_EXHAUSTED: this caller makes more calls than it may; retry after the google.rpc.RetryInfo that comes with it, and call less often."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused. Every error carries a google.rpc.ErrorInfo whose `domain` is "meimage" and whose `reason` is the name below without
@@ -131,7 +133,7 @@ ERROR_REASON_UPLOAD_STALLED: ErrorReason.ValueType  # 15
 ERROR_REASON_TOO_SLOW: ErrorReason.ValueType  # 16
 """DEADLINE_EXCEEDED: the server did not finish in its own time. The call may have taken effect: retry it with its `request_id`."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 17
-"""RESOURCE_EXHAUSTED: the server has as much work as it can hold; retry later."""
+"""RESOURCE_EXHAUSTED: the server has as much work as it can hold; retry after the google.rpc.RetryInfo that comes with it."""
 ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 18
 """UNAVAILABLE: the database or the object store is away. The call may have taken effect: retry it with its `request_id`."""
 ERROR_REASON_UNKNOWN_METHOD: ErrorReason.ValueType  # 19
@@ -164,4 +166,6 @@ ERROR_REASON_USER_ERASED: ErrorReason.ValueType  # 32
 """FAILED_PRECONDITION: the person was erased for good; the `user_id` is never used again. Any call that names the person may say so."""
 ERROR_REASON_NO_SIGNING_KEY: ErrorReason.ValueType  # 33
 """FAILED_PRECONDITION: this server has no key to certify an erasure with, so it erases nobody."""
+ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 34
+"""RESOURCE_EXHAUSTED: this caller makes more calls than it may; retry after the google.rpc.RetryInfo that comes with it, and call less often."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
