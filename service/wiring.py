@@ -21,6 +21,7 @@ from service.adapters.pictures_process import DecoderLimits
 from service.adapters.postgres.bell import PostgresBell
 from service.adapters.postgres.database import Database
 from service.adapters.postgres.migrate import require_known_schema
+from service.adapters.postgres.pulse import Pulse
 from service.adapters.postgres.standing import Standing
 from service.adapters.postgres.statements import traced
 from service.adapters.postgres.store import PostgresStore
@@ -161,7 +162,8 @@ async def open_server(settings: Settings, built: Built, *, share_port: bool = Fa
     verifier = JwtVerifier(Trust(settings.token_issuer, settings.token_audience, {}), clock)
     async with IssuerKeys.followed(verifier, key_source(settings), time.monotonic) as tokens:
         proof = Proof(tokens, X509Reader(), settings.require_client_certificate)
-        needs: dict[str, Pingable] = {"database": built.store, "object store": built.objects, "token keys": tokens}
+        pulse = Pulse(built.parts.bell, built.store)
+        needs: dict[str, Pingable] = {"database": pulse, "object store": built.objects, "token keys": tokens}
         standing = Standing(built.parts.database, clock, retention(settings), policy(settings))
         async with (
             open_metrics(settings, built.parts, transfers.figures, standing) as calls,

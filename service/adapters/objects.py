@@ -51,6 +51,7 @@ class S3Objects:
         self._client = client
         self._bucket = bucket
         self._threads = threads
+        self._probing = ThreadPoolExecutor(1, thread_name_prefix="objects-probe")  # no line of photos before it
         self._traces = traces
 
     @classmethod
@@ -75,9 +76,11 @@ class S3Objects:
             http_client=http,
         )
         threads = ThreadPoolExecutor(connections, thread_name_prefix="objects")
+        objects = cls(client, address.bucket, threads, traces)
         try:
-            yield cls(client, address.bucket, threads, traces)
+            yield objects
         finally:
+            objects._probing.shutdown(wait=False, cancel_futures=True)
             await asyncio.to_thread(threads.shutdown, wait=True, cancel_futures=True)
             http.clear()
 
@@ -128,7 +131,7 @@ class S3Objects:
             if not self._client.bucket_exists(self._bucket):
                 raise StorageUnavailable
 
-        await self._run("ping", ping)
+        await self._run("ping", ping, self._probing)
 
     async def make_bucket(self) -> None:
         """Create the bucket unless it exists."""
@@ -139,10 +142,10 @@ class S3Objects:
 
         await self._run("make bucket", make)
 
-    async def _run(self, name: str, work: Callable[[], _Result]) -> _Result:
+    async def _run(self, name: str, work: Callable[[], _Result], threads: ThreadPoolExecutor | None = None) -> _Result:
         try:
             with self._traces.work(f"S3 {name}"):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+                return await asyncio.get_running_loop().run_in_executor(threads or self._threads, work)
         except S3Error as error:
             if error.code in _MISSING:
                 raise ObjectMissing from error

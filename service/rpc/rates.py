@@ -8,6 +8,8 @@ from service.domain.errors import RateLimited
 MAX_CALLERS = 65_536
 """Beyond it whoever has not called for longest is forgotten, and may call as if it were new."""
 
+ROUNDING_SECONDS = 1e-6
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -38,7 +40,7 @@ class Rates:
         now = self._seconds()
         full_at = max(self._full_at.get(caller, now), now)
         left = full_at - now - self._depth
-        if left > 0:
+        if left > ROUNDING_SECONDS:
             raise RateLimited(left)
         self._full_at.pop(caller, None)
         self._full_at[caller] = full_at + self._token

@@ -1,7 +1,7 @@
 """Health: NOT_SERVING while Postgres or the object store is away, and back by itself."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import grpc
@@ -9,7 +9,10 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import SecretStr
 
+from service.adapters.postgres.bell import PostgresBell
+from service.adapters.postgres.pulse import Pulse
 from service.config import Settings
+from service.domain.errors import StorageUnavailable
 from service.rpc import health
 from tests import pictures
 from tests.conftest import Serve, Served
@@ -102,6 +105,37 @@ async def test_a_watcher_is_told_of_every_change(behind_wires: Wired) -> None:
     await behind_wires.wires["objects"].join()
     assert (await watching.read()).status == SERVING
     watching.cancel()
+
+
+async def test_a_server_whose_connections_are_all_at_work_is_healthy(
+    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PROBE_SECONDS", 0.05)
+    async with serve(database_connections=2) as served, AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(served.built.store.database.connection())
+        answers = 0
+
+        async def counted() -> None:
+            nonlocal answers
+            await ping()
+            answers += 1
+
+        ping = served.built.parts.bell.ping
+        monkeypatch.setattr(served.built.parts.bell, "ping", counted)
+        await until(lambda: answers >= 3)
+        stub = health_pb2_grpc.HealthStub(served.channel)
+        assert (await stub.Check(health_pb2.HealthCheckRequest(), timeout=5)).status == SERVING
+        await stack.aclose()
+        user_id = new_user_id()
+        assert (await person(served.channel, issuer.user(user_id), user_id).page()).me_images == []
+
+
+async def test_the_database_is_there_while_the_bell_is_hung_anew(served: Served) -> None:
+    unhung = PostgresBell()
+    with pytest.raises(StorageUnavailable):
+        await unhung.ping()
+    await Pulse(unhung, served.built.store).ping()
 
 
 async def test_it_needs_no_token_and_knows_its_services(served: Served) -> None:

@@ -130,6 +130,42 @@ async def test_waiting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await is_free(bytes_, 10)
 
 
+async def test_a_line_that_is_full_refuses_at_once() -> None:
+    bytes_ = ByteBudget(10, 12)
+    first, second, third = Hold(bytes_, 10), Hold(bytes_, 8), Hold(bytes_, 4)
+    await turns()
+    assert (begun(first, second, third), bytes_.held, bytes_.waiting) == ([True, False, False], 10, 2)
+    with pytest.raises(Overloaded):
+        async with bytes_.hold(1):
+            pass
+    await second.give_up()
+    fourth = Hold(bytes_, 8)
+    await turns()
+    assert bytes_.waiting == 2
+    await asyncio.gather(first.end(), third.end(), fourth.end())
+    assert (bytes_.held, bytes_.waiting) == (0, 0)
+    assert await is_free(bytes_, 10)
+
+
+async def test_without_a_line_nobody_waits() -> None:
+    bytes_ = ByteBudget(10, 0)
+    async with bytes_.hold(6):
+        with pytest.raises(Overloaded):
+            await bytes_.take(5)
+        assert await is_free(bytes_, 4)
+
+
+async def test_what_is_under_way_waits_behind_a_full_line() -> None:
+    bytes_ = ByteBudget(10, 5)
+    first, second = Hold(bytes_, 10), Hold(bytes_, 5)
+    await turns()
+    going_on = asyncio.create_task(bytes_.take(10, is_under_way=True))
+    await turns()
+    await asyncio.gather(first.end(), second.end())
+    bytes_.give(await going_on)
+    assert await is_free(bytes_, 10)
+
+
 async def test_what_is_larger_than_all_takes_its_turn_alone() -> None:
     bytes_ = ByteBudget(10, 100)
     first, large, last = Hold(bytes_, 4), Hold(bytes_, 25), Hold(bytes_, 1)

@@ -19,6 +19,7 @@ from service.domain.errors import StorageUnavailable
 from service.domain.model import UserId
 
 RECONNECT_SECONDS = 1.0
+CONNECT_SECONDS = 5.0
 
 _log = structlog.get_logger()
 
@@ -49,6 +50,7 @@ class PostgresBell:
 
     def __init__(self) -> None:
         self._listening: defaultdict[UserId | None, set[Ears]] = defaultdict(set)
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
 
     @classmethod
     @asynccontextmanager
@@ -80,6 +82,18 @@ class PostgresBell:
         """How many watch now."""
         return sum(len(each) for each in self._listening.values())
 
+    async def ping(self) -> None:
+        """Return when the database answers on this connection, which no call ever holds. Raises StorageUnavailable."""
+        connection = self._connection
+        if connection is None:
+            raise StorageUnavailable
+        with away_is_unavailable():
+            try:
+                await connection.execute("SELECT 1")
+            except BaseException:
+                connection.terminate()  # what is given up in the middle may never hear again: a new one is hung
+                raise
+
     async def _listen_for_ever(self, url: str) -> None:
         while True:
             try:
@@ -91,15 +105,19 @@ class PostgresBell:
     async def _listen_once(self, url: str) -> None:
         with away_is_unavailable():
             connection = await asyncpg.connect(
-                url, server_settings={"application_name": "me-images bell", "role": APPLICATION_ROLE}
+                url,
+                timeout=CONNECT_SECONDS,
+                server_settings={"application_name": "me-images bell", "role": APPLICATION_ROLE},
             )
             ended = asyncio.Event()
             connection.add_termination_listener(lambda _: ended.set())
             try:
                 await connection.add_listener(CHANNEL, self._notified)
+                self._connection = connection
                 self._ring_everybody()
                 await ended.wait()
             finally:
+                self._connection = None
                 connection.terminate()
 
     def _notified(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
