@@ -3,14 +3,17 @@
 import asyncio
 import re
 import struct
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 # RFC 9113, section 6
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
 END_STREAM, ACK, END_HEADERS = 0x1, 0x1, 0x4
 CANCEL = 8
+INITIAL_WINDOW = 4
+MAX_FRAME_BYTES = 16_384
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _STATUS = re.compile(rb"grpc-status[\x01\x02](\d\d?)")
@@ -34,14 +37,9 @@ def headers(stream: int, method: str, token: str, **more: str) -> bytes:
     return frame(HEADERS, END_HEADERS, stream, block)
 
 
-def message(stream: int, content: bytes, *, compressed: bool = False, ends: bool = False) -> bytes:
-    """Return the frames of one gRPC message."""
-    whole = struct.pack(">BI", compressed, len(content)) + content
-    parts = [whole[start : start + 16_384] for start in range(0, len(whole), 16_384)]
-    last = len(parts) - 1
-    return b"".join(
-        frame(DATA, END_STREAM if ends and at == last else 0, stream, part) for at, part in enumerate(parts)
-    )
+def message(content: bytes, *, compressed: bool = False) -> bytes:
+    """Return one gRPC message as it stands in a body."""
+    return struct.pack(">BI", compressed, len(content)) + content
 
 
 def reset(stream: int) -> bytes:
@@ -81,6 +79,9 @@ class Wire:
     writer: asyncio.StreamWriter
     ended: dict[int, int | None] = field(default_factory=dict)
     is_closed: bool = False
+    _first_window: int = 65_535
+    _windows: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int, {0: 65_535}))
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def send(self, parts: Iterable[bytes]) -> None:
         """Send frames, as many at once as the connection takes. Raises OSError when the server has closed it."""
@@ -90,20 +91,49 @@ class Wire:
                 await self.writer.drain()
         await self.writer.drain()
 
+    async def send_body(self, stream: int, body: bytes, *, ends: bool = False) -> None:
+        """Send a part of a body as the server's windows let it; none once the server has ended the stream."""
+        while body and stream not in self.ended and not self.is_closed:
+            window = min(self._windows[0], self._first_window + self._windows[stream], MAX_FRAME_BYTES)
+            if window <= 0:
+                self._news.clear()
+                await self._news.wait()
+                continue
+            part, body = body[:window], body[window:]
+            self._windows[0] -= len(part)
+            self._windows[stream] -= len(part)
+            await self.send([frame(DATA, END_STREAM if ends and not body else 0, stream, part)])
+
+    async def has_ended(self, calls: int) -> None:
+        """Wait until the server has ended so many streams, or the connection."""
+        while len(self.ended) < calls and not self.is_closed:
+            self._news.clear()
+            await self._news.wait()
+
     async def read(self) -> None:
         """Read frames until the server closes the connection."""
         with suppress(OSError, EOFError):
             while True:
                 high, low, kind, flags, stream = _HEAD.unpack(await self.reader.readexactly(_HEAD.size))
-                payload = await self.reader.readexactly(high << 8 | low)
-                if kind in {SETTINGS, PING} and not flags & ACK:
-                    self.writer.write(frame(kind, ACK, 0, b"" if kind == SETTINGS else payload))
-                elif kind == HEADERS and flags & END_STREAM:
-                    status = _STATUS.search(payload)
-                    self.ended[stream] = int(status[1]) if status else None
-                elif kind == RST_STREAM:
-                    self.ended.setdefault(stream, None)
+                self._take(kind, flags, stream, await self.reader.readexactly(high << 8 | low))
+                self._news.set()
         self.is_closed = True
+        self._news.set()
+
+    def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+        if kind == SETTINGS and not flags & ACK:
+            for name, value in struct.iter_unpack(">HI", payload):
+                self._first_window = value if name == INITIAL_WINDOW else self._first_window
+            self.writer.write(frame(SETTINGS, ACK, 0))
+        elif kind == PING and not flags & ACK:
+            self.writer.write(frame(PING, ACK, 0, payload))
+        elif kind == WINDOW_UPDATE:
+            self._windows[stream] += struct.unpack(">I", payload)[0]
+        elif kind == HEADERS and flags & END_STREAM:
+            status = _STATUS.search(payload)
+            self.ended[stream] = int(status[1]) if status else None
+        elif kind == RST_STREAM:
+            self.ended.setdefault(stream, None)
 
 
 @asynccontextmanager
