@@ -15,9 +15,9 @@ run: setup ## start the service with its own PostgreSQL and S3 store; data in .d
 test: setup ## run the tests, or some of them: make test ARGS='tests/unit -k upload'
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-prove: setup ## the proofs that take minutes, whole: 10,000 rounds of consent against release, 100,000 keys, the image's steps
+prove: setup ## the proofs that take minutes, whole: 10,000 rounds of consent, 100,000 keys, SIGTERM 20 times, the image
 	@$(BIN)/python -m pytest --whole tests/faults/test_release_race.py tests/integration/test_rewrap_keys.py \
-	tests/integration/test_image.py
+	tests/faults/test_sigterm.py tests/integration/test_image.py
 
 check: setup ## lint, types, import rules, contract, generated code, locks
 	$(BIN)/ruff check .

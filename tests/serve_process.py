@@ -35,6 +35,15 @@ def free_port() -> int:
 @asynccontextmanager
 async def serving(settings: Settings, folder: Path, *, workers: int) -> AsyncIterator[tuple[psutil.Process, str]]:
     """Run a server process until the block ends; give it and its address, once it is healthy."""
+    async with launched(settings, folder, workers=workers) as (process, address):
+        yield psutil.Process(process.pid), address
+
+
+@asynccontextmanager
+async def launched(
+    settings: Settings, folder: Path, *, workers: int
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Run a server process until the block ends, whose exit status is known then; see serving."""
     address = f"127.0.0.1:{free_port()}"
     own = variables(settings.model_copy(update={"address": address, "workers": workers}))
     with (folder / "log.jsonl").open("ab") as log:  # a pipe that nobody reads would stop the server once it is full
@@ -48,7 +57,7 @@ async def serving(settings: Settings, folder: Path, *, workers: int) -> AsyncIte
             return (await ended(probe))[0] == 0
 
         await until(healthy, 60)
-        yield psutil.Process(process.pid), address
+        yield process, address
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)

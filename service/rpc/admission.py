@@ -50,16 +50,27 @@ class Admission(Wrapping):
         self._clock = clock
         self._most_calls = bounds.calls
         self._calls = 0
+        self._has_none = asyncio.Event()
         self._call_rates = Rates(bounds.call_rate, seconds) if bounds.call_rate else None
         self._transfer_rates = Rates(bounds.transfer_rate, seconds) if bounds.transfer_rate else None
         self._endless: set[asyncio.Timeout] = set()
         self._is_stopping = False
 
-    def end_endless(self) -> None:
-        """End the calls that would go on for as long as their callers like, and refuse new ones."""
+    def stop(self) -> None:
+        """Refuse new calls, and end those that would go on for as long as their callers like."""
         self._is_stopping = True
         for timer in self._endless:
             timer.reschedule(0)
+
+    async def is_quiet(self, seconds: float) -> None:
+        """Wait until there are no calls, and after so long still none."""
+        while True:
+            while self._calls:
+                self._has_none.clear()
+                await self._has_none.wait()
+            await asyncio.sleep(seconds)
+            if not self._calls:
+                return
 
     def unknown(self) -> Handler:
         """See Wrapping."""
@@ -70,6 +81,8 @@ class Admission(Wrapping):
         admitted = self._admitted(handler, method)
 
         async def counted(incoming: AsyncIterator[bytes], context: Context) -> Message | None:
+            if self._is_stopping:
+                raise ServerStopping
             if self._calls >= self._most_calls:
                 raise Overloaded
             self._calls += 1
@@ -77,6 +90,8 @@ class Admission(Wrapping):
                 return await admitted(incoming, context)
             finally:
                 self._calls -= 1
+                if not self._calls:
+                    self._has_none.set()
 
         return with_stream_requests(handler, counted)
 

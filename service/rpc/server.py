@@ -1,5 +1,6 @@
 """The gRPC server: its limits, its interceptors, its services."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +30,12 @@ from service.rpc.transport import credentials
 from service.usecases.world import World
 
 GRACE_SECONDS = 10.0
+BACKLOG_SECONDS = 0.1
+"""How long new calls are refused with a reason; then grpcio stops, and cancels without one what it has not begun."""
+
+LAST_ANSWER_SECONDS = 0.5
+"""How long after its last call a server goes on: the answer reaches its caller, and what had just come begins."""
+
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 """Above the largest chunk, so that a chunk a little too large is refused with its reason."""
 
@@ -109,8 +116,19 @@ async def serving(
             yield Running(server, port, mtls_port)
         finally:
             await health.enter_graceful_shutdown()
-            admission.end_endless()
-            await server.stop(GRACE_SECONDS)
+            admission.stop()
+            await _drained(server, admission)
+
+
+async def _drained(server: grpc.aio.Server, admission: Admission) -> None:
+    """Let calls end that are in flight. Those who watch our health, or reflect, would stay for all of the grace."""
+    await asyncio.sleep(BACKLOG_SECONDS)
+    stopping = asyncio.create_task(server.stop(GRACE_SECONDS))
+    quiet = asyncio.create_task(admission.is_quiet(LAST_ANSWER_SECONDS))
+    await asyncio.wait({stopping, quiet}, return_when=asyncio.FIRST_COMPLETED)
+    quiet.cancel()
+    await server.stop(None)
+    await stopping
 
 
 def _listen(server: grpc.aio.Server, door: Door) -> tuple[int, int | None]:

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from service.adapters.tokens import CLOCK_SKEW_SECONDS
 from service.rpc.server import GRACE_SECONDS
@@ -46,4 +47,17 @@ async def test_a_server_that_stops_ends_its_watches_at_once(serve: Serve, issuer
             await stack.aclose()
             answer = await ended(watch)
     assert (answer.code, answer.reason) == (grpc.StatusCode.UNAVAILABLE, "SERVER_STOPPING")
+    assert time.monotonic() - began < GRACE_SECONDS / 2
+
+
+async def test_those_who_watch_its_health_are_told_and_hold_nothing_up(serve: Serve) -> None:
+    async with AsyncExitStack() as stack:
+        stopping = await stack.enter_async_context(serve())
+        async with grpc.aio.insecure_channel(stopping.address) as channel:
+            watching_health = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+            assert (await watching_health.read()).status == health_pb2.HealthCheckResponse.SERVING
+            began = time.monotonic()
+            await stack.aclose()
+            assert (await watching_health.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+            assert await watching_health.code() is not grpc.StatusCode.OK
     assert time.monotonic() - began < GRACE_SECONDS / 2

@@ -32,8 +32,8 @@ const (
 // For those who answer for the service: proof and state. Only services may call it, with the scope `me_images.admin`, and
 // `me_images.on_behalf` to name people.
 //
-// Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED, STORAGE_UNAVAILABLE or
-// INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
+// Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED,
+// STORAGE_UNAVAILABLE, SERVER_STOPPING or INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
 type AdminServiceClient interface {
 	// Recomputes the hash of every ledger entry, of one person, or of everybody when `user_id` is empty. Scope `me_images.admin`.
 	//
@@ -136,8 +136,8 @@ func (c *adminServiceClient) GetStatus(ctx context.Context, in *GetStatusRequest
 // For those who answer for the service: proof and state. Only services may call it, with the scope `me_images.admin`, and
 // `me_images.on_behalf` to name people.
 //
-// Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED, STORAGE_UNAVAILABLE or
-// INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
+// Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED,
+// STORAGE_UNAVAILABLE, SERVER_STOPPING or INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
 type AdminServiceServer interface {
 	// Recomputes the hash of every ledger entry, of one person, or of everybody when `user_id` is empty. Scope `me_images.admin`.
 	//

@@ -88,7 +88,7 @@ const (
 	ErrorReason_ERROR_REASON_TOO_MANY_REFERENCES ErrorReason = 29
 	// INVALID_ARGUMENT: the registry has no such generator; ListGenerators has those that there are.
 	ErrorReason_ERROR_REASON_UNKNOWN_GENERATOR ErrorReason = 30
-	// UNAVAILABLE: the server is stopping, so a watch ends; resume it with its last token, and another server answers.
+	// UNAVAILABLE: the server is stopping: it begins no call, and ends watches. Call again, or resume with the last token, and another server answers.
 	ErrorReason_ERROR_REASON_SERVER_STOPPING ErrorReason = 31
 	// FAILED_PRECONDITION: the person was erased for good; the `user_id` is never used again. Any call that names the person may say so.
 	ErrorReason_ERROR_REASON_USER_ERASED ErrorReason = 32

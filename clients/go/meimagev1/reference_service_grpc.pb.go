@@ -31,8 +31,8 @@ const (
 // The generator's side: reference photos for AI image generation, with the person's consent alone. Only services may call it, with the scope
 // `me_images.release`, and `me_images.on_behalf` to name people.
 //
-// Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED, STORAGE_UNAVAILABLE or
-// INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
+// Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED,
+// STORAGE_UNAVAILABLE, SERVER_STOPPING or INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
 type ReferenceServiceClient interface {
 	// Returns what may be released of a person now. Scope `me_images.release`.
 	//
@@ -115,8 +115,8 @@ type ReferenceService_ReleaseReferencesClient = grpc.ServerStreamingClient[Relea
 // The generator's side: reference photos for AI image generation, with the person's consent alone. Only services may call it, with the scope
 // `me_images.release`, and `me_images.on_behalf` to name people.
 //
-// Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED, STORAGE_UNAVAILABLE or
-// INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
+// Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED,
+// STORAGE_UNAVAILABLE, SERVER_STOPPING or INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
 type ReferenceServiceServer interface {
 	// Returns what may be released of a person now. Scope `me_images.release`.
 	//

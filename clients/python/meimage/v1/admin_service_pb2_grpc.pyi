@@ -30,8 +30,8 @@ class AdminServiceStub:
     """For those who answer for the service: proof and state. Only services may call it, with the scope `me_images.admin`, and
     `me_images.on_behalf` to name people.
 
-    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED, STORAGE_UNAVAILABLE or
-    INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
+    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED,
+    STORAGE_UNAVAILABLE, SERVER_STOPPING or INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
     """
 
     @_typing.overload
@@ -73,8 +73,8 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """For those who answer for the service: proof and state. Only services may call it, with the scope `me_images.admin`, and
     `me_images.on_behalf` to name people.
 
-    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED, STORAGE_UNAVAILABLE or
-    INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
+    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED,
+    STORAGE_UNAVAILABLE, SERVER_STOPPING or INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -112,8 +112,8 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """For those who answer for the service: proof and state. Only services may call it, with the scope `me_images.admin`, and
     `me_images.on_behalf` to name people.
 
-    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED, STORAGE_UNAVAILABLE or
-    INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
+    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED,
+    STORAGE_UNAVAILABLE, SERVER_STOPPING or INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
     """
 
     @_abc_1.abstractmethod

@@ -85,7 +85,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNKNOWN_GENERATOR: _ErrorReason.ValueType  # 30
     """INVALID_ARGUMENT: the registry has no such generator; ListGenerators has those that there are."""
     ERROR_REASON_SERVER_STOPPING: _ErrorReason.ValueType  # 31
-    """UNAVAILABLE: the server is stopping, so a watch ends; resume it with its last token, and another server answers."""
+    """UNAVAILABLE: the server is stopping: it begins no call, and ends watches. Call again, or resume with the last token, and another server answers."""
     ERROR_REASON_USER_ERASED: _ErrorReason.ValueType  # 32
     """FAILED_PRECONDITION: the person was erased for good; the `user_id` is never used again. Any call that names the person may say so."""
     ERROR_REASON_NO_SIGNING_KEY: _ErrorReason.ValueType  # 33
@@ -161,7 +161,7 @@ ERROR_REASON_TOO_MANY_REFERENCES: ErrorReason.ValueType  # 29
 ERROR_REASON_UNKNOWN_GENERATOR: ErrorReason.ValueType  # 30
 """INVALID_ARGUMENT: the registry has no such generator; ListGenerators has those that there are."""
 ERROR_REASON_SERVER_STOPPING: ErrorReason.ValueType  # 31
-"""UNAVAILABLE: the server is stopping, so a watch ends; resume it with its last token, and another server answers."""
+"""UNAVAILABLE: the server is stopping: it begins no call, and ends watches. Call again, or resume with the last token, and another server answers."""
 ERROR_REASON_USER_ERASED: ErrorReason.ValueType  # 32
 """FAILED_PRECONDITION: the person was erased for good; the `user_id` is never used again. Any call that names the person may say so."""
 ERROR_REASON_NO_SIGNING_KEY: ErrorReason.ValueType  # 33

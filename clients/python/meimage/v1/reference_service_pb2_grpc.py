@@ -29,8 +29,8 @@ class ReferenceServiceStub:
     """The generator's side: reference photos for AI image generation, with the person's consent alone. Only services may call it, with the scope
     `me_images.release`, and `me_images.on_behalf` to name people.
 
-    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED, STORAGE_UNAVAILABLE or
-    INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
+    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED,
+    STORAGE_UNAVAILABLE, SERVER_STOPPING or INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
     """
 
     def __init__(self, channel):
@@ -60,8 +60,8 @@ class ReferenceServiceServicer:
     """The generator's side: reference photos for AI image generation, with the person's consent alone. Only services may call it, with the scope
     `me_images.release`, and `me_images.on_behalf` to name people.
 
-    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED, STORAGE_UNAVAILABLE or
-    INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
+    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED,
+    STORAGE_UNAVAILABLE, SERVER_STOPPING or INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
     """
 
     def ListReferences(self, request, context):
@@ -134,8 +134,8 @@ class ReferenceService:
     """The generator's side: reference photos for AI image generation, with the person's consent alone. Only services may call it, with the scope
     `me_images.release`, and `me_images.on_behalf` to name people.
 
-    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED, STORAGE_UNAVAILABLE or
-    INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
+    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED,
+    STORAGE_UNAVAILABLE, SERVER_STOPPING or INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
     """
 
     @staticmethod

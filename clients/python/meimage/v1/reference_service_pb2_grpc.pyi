@@ -30,8 +30,8 @@ class ReferenceServiceStub:
     """The generator's side: reference photos for AI image generation, with the person's consent alone. Only services may call it, with the scope
     `me_images.release`, and `me_images.on_behalf` to name people.
 
-    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED, STORAGE_UNAVAILABLE or
-    INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
+    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED,
+    STORAGE_UNAVAILABLE, SERVER_STOPPING or INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
     """
 
     @_typing.overload
@@ -71,8 +71,8 @@ class ReferenceServiceAsyncStub(ReferenceServiceStub):
     """The generator's side: reference photos for AI image generation, with the person's consent alone. Only services may call it, with the scope
     `me_images.release`, and `me_images.on_behalf` to name people.
 
-    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED, STORAGE_UNAVAILABLE or
-    INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
+    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED,
+    STORAGE_UNAVAILABLE, SERVER_STOPPING or INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -108,8 +108,8 @@ class ReferenceServiceServicer(metaclass=_abc_1.ABCMeta):
     """The generator's side: reference photos for AI image generation, with the person's consent alone. Only services may call it, with the scope
     `me_images.release`, and `me_images.on_behalf` to name people.
 
-    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED, STORAGE_UNAVAILABLE or
-    INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
+    Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED,
+    STORAGE_UNAVAILABLE, SERVER_STOPPING or INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
     """
 
     @_abc_1.abstractmethod

@@ -542,8 +542,8 @@ export const LedgerFlawSchema: GenEnum<LedgerFlaw> = /*@__PURE__*/
  * For those who answer for the service: proof and state. Only services may call it, with the scope `me_images.admin`, and
  * `me_images.on_behalf` to name people.
  *
- * Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED, STORAGE_UNAVAILABLE or
- * INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
+ * Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED,
+ * STORAGE_UNAVAILABLE, SERVER_STOPPING or INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
  *
  * @generated from service meimage.v1.AdminService
  */

@@ -236,7 +236,7 @@ export enum ErrorReason {
   UNKNOWN_GENERATOR = 30,
 
   /**
-   * UNAVAILABLE: the server is stopping, so a watch ends; resume it with its last token, and another server answers.
+   * UNAVAILABLE: the server is stopping: it begins no call, and ends watches. Call again, or resume with the last token, and another server answers.
    *
    * @generated from enum value: ERROR_REASON_SERVER_STOPPING = 31;
    */

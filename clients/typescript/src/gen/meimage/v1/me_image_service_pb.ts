@@ -1353,8 +1353,8 @@ export const PrimaryRuleSchema: GenEnum<PrimaryRule> = /*@__PURE__*/
  * The user's side of the pool. Every call needs an `authorization: Bearer` token; a user's token reaches that user alone, a service's token
  * needs the scope of the method and `me_images.on_behalf`.
  *
- * Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED, STORAGE_UNAVAILABLE or
- * INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
+ * Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED,
+ * STORAGE_UNAVAILABLE, SERVER_STOPPING or INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
  *
  * A `request_id` makes a mutation retryable: for 24 hours, the same id with the same content gives the same answer and has one effect.
  *

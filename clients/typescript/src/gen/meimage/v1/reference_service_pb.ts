@@ -622,8 +622,8 @@ export const ReleaseReferencesResponseSchema: GenMessage<ReleaseReferencesRespon
  * The generator's side: reference photos for AI image generation, with the person's consent alone. Only services may call it, with the scope
  * `me_images.release`, and `me_images.on_behalf` to name people.
  *
- * Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED, STORAGE_UNAVAILABLE or
- * INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
+ * Any call may be refused with UNAUTHENTICATED, PERMISSION_DENIED, INVALID_FIELDS, TOO_SLOW, OVERLOADED, RATE_LIMITED,
+ * STORAGE_UNAVAILABLE, SERVER_STOPPING or INTERNAL. The comment of an RPC lists the other reasons (see ErrorReason).
  *
  * @generated from service meimage.v1.ReferenceService
  */
