@@ -61,7 +61,7 @@ class S3Objects:
     ) -> AsyncIterator[Self]:
         """Make a client with ``connections`` threads, each with a connection of its own. Opens none yet."""
         http = urllib3.PoolManager(
-            maxsize=connections,
+            maxsize=connections + 1,  # and one for the probe
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
             retries=urllib3.Retry(total=RETRIES, backoff_factor=0.1, status_forcelist=[500, 502, 503, 504]),
             cert_reqs="CERT_REQUIRED",

@@ -22,6 +22,7 @@ from tests.bench.memory import memory
 from tests.bench.pace import FULL, QUICK, Pace
 from tests.bench.release import release
 from tests.bench.rules import rules
+from tests.bench.saturated import saturated
 from tests.bench.scale import SMALL, scale
 from tests.bench.stage import Stage, staged
 from tests.bench.table import as_json, table
@@ -36,6 +37,7 @@ BENCHES: Mapping[str, Callable[[Stage, Pace], Awaitable[Report]]] = {
     "download": download,
     "release": release,
     "memory": memory,
+    "saturated": saturated,
     "rules": rules,
     "watch": watch,
     "scale": scale,
