@@ -111,6 +111,7 @@ async def test_without_room_transfers_are_refused_and_everything_else_goes_on(
         assert (await alice.get(made)).me_image_id == made
     await until(lambda: holds(0))
     assert (await alice.download(large))[1] == LARGE
+    assert (await scrape(metrics)).by("reason", "me_images_refusals_total") == {"OVERLOADED": 3}
 
 
 async def test_watchers_are_bounded_in_all_and_for_each_caller(serve: Serve, issuer: Issuer) -> None:
