@@ -69,9 +69,13 @@ class Settings(BaseSettings):
     call_timeout_seconds: Span = Field(30, description="How long a call without streams may take.")
     stream_timeout_seconds: Span = Field(120, description="How long an upload or a download may take.")
     transfer_mib: int = Field(
-        64, ge=10, description="Photos in memory of each process, MiB; half as much again for uploads that come slowly."
+        64,
+        ge=10,
+        description="Photos in memory of each process, MiB; as much again for uploads that begin or are slow.",
     )
-    transfer_line_mib: int = Field(320, ge=0, description="Photos that wait for room, MiB; more are refused at once.")
+    transfer_line_mib: int = Field(
+        640, ge=0, description="Photos that wait for room, MiB, half of them of one caller; more are refused."
+    )
     max_calls: PositiveInt = Field(4000, description="Calls that each process has at once; more are refused.")
     max_watchers: PositiveInt = Field(500, description="Watchers of each process; more are refused.")
     max_watchers_per_caller: PositiveInt = Field(100, description="Watchers of one caller at each process.")

@@ -36,7 +36,7 @@ class Administration(AdminServiceServicer):
                 yield _verify_message(found)
 
     async def ExportUser(self, request: pb.ExportUserRequest, context: object) -> AsyncIterator[pb.ExportUserResponse]:
-        hold = partial(self._transfers.hold, is_under_way=True)
+        hold = partial(self._transfers.hold, caller=str(current_caller()), is_under_way=True)
         exporting = export_user(self._world, current_caller(), UserId(request.user_id), hold)
         async with aclosing(exporting) as parts:
             async for part in parts:

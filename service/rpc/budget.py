@@ -1,11 +1,11 @@
 """How many bytes of photos are in memory at once."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from service.domain.errors import Overloaded
+from service.rpc.line import Line, Waiting
 
 WAIT_SECONDS = 30.0
 """32 photos of 10 MiB that came at once were all stored in 18 s, on two cores that had five times more to do."""
@@ -14,15 +14,15 @@ WAIT_SECONDS = 30.0
 class ByteBudget:
     """Bytes that calls hold together, at most ``total``, and for which they wait, at most ``line``.
 
-    First come, first served: a large transfer is never starved by small ones. Beyond the line, or a time in it, calls
-    are refused. What is larger than all there is gets all there is: it takes its turn alone.
+    Callers take turns, and of each caller the call that came first: a large transfer is never starved by small ones,
+    nor one caller by another. Beyond the line, or half of it for one caller, or a time in it, calls are refused. What
+    is larger than all there is gets all there is: it takes its turn alone.
     """
 
     def __init__(self, total: int, line: int) -> None:
         self._total = self._free = total
-        self._line = line
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
-        self._waiting_bytes = 0
+        self._most_waiting = line
+        self._line = Line()
 
     @property
     def total(self) -> int:
@@ -37,28 +37,28 @@ class ByteBudget:
     @property
     def waiting(self) -> int:
         """How many calls wait now."""
-        return len(self._waiting)
+        return len(self._line)
 
     @asynccontextmanager
-    async def hold(self, size: int, *, is_under_way: bool = False) -> AsyncIterator[None]:
+    async def hold(self, size: int, caller: str = "", *, is_under_way: bool = False) -> AsyncIterator[None]:
         """Hold ``size`` bytes while the block runs; see take."""
-        size = await self.take(size, is_under_way=is_under_way)
+        size = await self.take(size, caller, is_under_way=is_under_way)
         try:
             yield
         finally:
             self.give(size)
 
-    async def take(self, size: int, *, is_under_way: bool = False) -> int:
+    async def take(self, size: int, caller: str = "", *, is_under_way: bool = False) -> int:
         """Wait for ``size`` bytes; return how many must be given back, at most all there are.
 
         Raises Overloaded: at once when the line is full, unless the call is under way and would be lost; or when the
         bytes do not become free in time.
         """
         size = min(size, self._total)
-        if not self._waiting and size <= self._free:
+        if self._line.first is None and size <= self._free:
             self._free -= size
-        elif is_under_way or self._waiting_bytes + size <= self._line:
-            await self._turn(size)
+        elif is_under_way or self._has_place(size, caller):
+            await self._wait(Waiting(caller, size))
         else:
             raise Overloaded
         return size
@@ -68,29 +68,28 @@ class ByteBudget:
         self._free += size
         self._wake()
 
-    async def _turn(self, size: int) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((size, turn))
-        self._waiting_bytes += size
+    def _has_place(self, size: int, caller: str) -> bool:
+        is_short = self._line.bytes + size <= self._most_waiting
+        return is_short and self._line.bytes_of(caller) + size <= self._most_waiting // 2
+
+    async def _wait(self, waiting: Waiting) -> None:
+        self._line.join(waiting)
         try:
             async with asyncio.timeout(WAIT_SECONDS):
-                await turn
+                await waiting.turn
         except BaseException as error:
-            if turn.done() and not turn.cancelled():
-                self._free += size
+            if waiting.turn.done() and not waiting.turn.cancelled():
+                self._free += waiting.size
             else:
-                with suppress(ValueError):  # a release in the same moment passed this turn over and took it out
-                    self._waiting.remove((size, turn))
+                self._line.leave(waiting)
             self._wake()
             if isinstance(error, TimeoutError):
                 raise Overloaded from None
             raise
-        finally:
-            self._waiting_bytes -= size
 
     def _wake(self) -> None:
-        while self._waiting and self._waiting[0][0] <= self._free:
-            size, turn = self._waiting.popleft()
-            if not turn.done():
-                self._free -= size
-                turn.set_result(None)
+        while (first := self._line.first) is not None and first.size <= self._free:
+            self._line.serve(first)
+            if not first.turn.done():
+                self._free -= first.size
+                first.turn.set_result(None)

@@ -1,6 +1,7 @@
 """MeImageService: decode, call one use case, encode."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from meimage.v1 import me_image_service_pb2 as pb
 from meimage.v1.me_image_service_pb2_grpc import MeImageServiceServicer
@@ -39,7 +40,7 @@ class MeImages(PoolRules, Happenings, MeImageServiceServicer):
     ) -> pb.UploadMeImageResponse:
         header = await _upload_header(request_iterator)
         announced = min(header.size_bytes or limits.MAX_PHOTO_BYTES, limits.MAX_PHOTO_BYTES)
-        async with self._arrivals.upload(announced) as arriving:
+        async with self._arrivals.upload(announced, str(current_caller())) as arriving:
             photo = await receive(header, arriving.taken_in(_upload_chunks(request_iterator)))
             uploaded = await store_upload(self._world, Upload(current_caller(), header, photo))
         me_image = me_image_message(uploaded.me_image) if uploaded.me_image else None
@@ -87,8 +88,9 @@ class MeImages(PoolRules, Happenings, MeImageServiceServicer):
         rendition = fields.choice("rendition", RENDITIONS, request.rendition, default=None)
         fields.check()
         wish = Wish(current_caller(), UserId(request.user_id), me_image_id, rendition)
-        download = await find_download(self._world, wish, self._transfers.hold)
-        async with self._transfers.hold(download.size_bytes):
+        hold = partial(self._transfers.hold, caller=str(wish.caller))
+        download = await find_download(self._world, wish, hold)
+        async with hold(download.size_bytes):
             opened = await open_download(self._world, download)
             header = pb.DownloadHeader(
                 content_type=download.content_type,

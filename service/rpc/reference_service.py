@@ -61,7 +61,7 @@ class References(ReferenceServiceServicer):
             yield pb.ReleaseReferencesResponse(validation=validation_message(judgement))
             return
         plan = await plan_release(self._world, order)
-        async with self._transfers.hold(plan.size_bytes):
+        async with self._transfers.hold(plan.size_bytes, str(order.caller)):
             released = await release_references(self._world, plan)
             yield pb.ReleaseReferencesResponse(release=release_message(released.release))
             async with aclosing(opened_images(self._world, released)) as contents:

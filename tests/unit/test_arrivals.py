@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from service.domain.errors import MeImageError, Overloaded
+from service.domain.errors import MeImageError, Overloaded, UploadStalled
 from service.rpc import arrivals
 from service.rpc.arrivals import FIRST_BYTES
 from service.rpc.transfers import Transfers
@@ -19,8 +19,8 @@ FIRST = bytes(FIRST_BYTES)
 class Upload:
     """An upload whose chunks come when the test says so."""
 
-    def __init__(self, room: Transfers, announced: int) -> None:
-        self._room, self._announced = room, announced
+    def __init__(self, room: Transfers, announced: int, caller: str = "") -> None:
+        self._room, self._announced, self._caller = room, announced, caller
         self._chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._stay = asyncio.Event()
         self.came = 0
@@ -32,7 +32,7 @@ class Upload:
             yield chunk
 
     async def _run(self) -> None:
-        async with self._room.arrivals.upload(self._announced) as arriving:
+        async with self._room.arrivals.upload(self._announced, self._caller) as arriving:
             async for chunk in arriving.taken_in(self._sent()):
                 self.came += len(chunk)
             self.is_whole = True
@@ -69,7 +69,7 @@ def standing(room: Transfers) -> tuple[int, int, int]:
 @pytest.fixture
 def room() -> Transfers:
     """Room for one photo of 10 MiB, and for another one to wait."""
-    return Transfers(10 * MIB, 10 * MIB)
+    return Transfers(10 * MIB, 20 * MIB)
 
 
 async def test_a_header_alone_holds_nothing_and_a_little_holds_a_little(room: Transfers) -> None:
@@ -142,7 +142,7 @@ async def test_a_trickle_is_slow_however_often_it_comes(room: Transfers, monkeyp
 
 
 async def test_slow_ones_have_their_own_bound(room: Transfers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half as much again; beyond it a slow one keeps the place that it has, and is refused what it has not."""
+    """Half of as much again; beyond it a slow one keeps the place that it has, and is refused what it has not."""
     monkeypatch.setattr(arrivals, "LULL_SECONDS", 0.05)
     first = Upload(room, 10 * MIB).sends(bytes(MIB), *[bytes(MIB)] * 3)
     await until(lambda: standing(room) == (0, 4 * MIB, 0), 5)
@@ -154,4 +154,33 @@ async def test_slow_ones_have_their_own_bound(room: Transfers, monkeypatch: pyte
         await asyncio.wait_for(first.task, 5)
     assert standing(room)[0] + standing(room)[1] <= 15 * MIB
     await asyncio.gather(second.is_cancelled(), third.is_cancelled())
+    assert standing(room) == (0, 0, 0)
+
+
+async def test_one_caller_leaves_room_for_others(room: Transfers) -> None:
+    greedy = [Upload(room, FIRST_BYTES, "greedy").sends(FIRST) for _ in range(20)]
+    await turns()
+    with pytest.raises(Overloaded):
+        await Upload(room, 1, "greedy").sends(b"x", None).task
+    modest = Upload(room, 10 * MIB, "modest").sends(*[bytes(MIB)] * 10, None)
+    await turns(40)
+    assert modest.is_whole
+    await asyncio.gather(modest.is_stored(), *(each.is_cancelled() for each in greedy))
+    assert standing(room) == (0, 0, 0)
+
+
+async def test_a_slow_one_without_other_room_goes_when_somebody_waits(
+    room: Transfers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "LULL_SECONDS", 0.05)
+    slow = Upload(room, 10 * MIB, "greedy").sends(FIRST, *[bytes(MIB)] * 6)
+    await until(lambda: slow.came > 6 * MIB, 5)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(slow.task), 0.2)
+    assert standing(room) == (10 * MIB, 0, 0)
+    honest = Upload(room, 10 * MIB, "modest").sends(*[bytes(MIB)] * 10, None)
+    with pytest.raises(UploadStalled):
+        await asyncio.wait_for(slow.task, 5)
+    await until(lambda: honest.is_whole, 5)
+    await honest.is_stored()
     assert standing(room) == (0, 0, 0)

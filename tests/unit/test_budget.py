@@ -14,13 +14,13 @@ from service.rpc.budget import ByteBudget
 class Hold:
     """A call that holds so much until it is told to end; made, it holds or waits."""
 
-    def __init__(self, bytes_: ByteBudget, size: int) -> None:
-        self._bytes, self._size, self._end = bytes_, size, asyncio.Event()
+    def __init__(self, bytes_: ByteBudget, size: int, caller: str = "") -> None:
+        self._bytes, self._size, self._caller, self._end = bytes_, size, caller, asyncio.Event()
         self.has_begun = False
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        async with self._bytes.hold(self._size):
+        async with self._bytes.hold(self._size, self._caller):
             self.has_begun = True
             await self._end.wait()
 
@@ -131,7 +131,7 @@ async def test_waiting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_line_that_is_full_refuses_at_once() -> None:
-    bytes_ = ByteBudget(10, 12)
+    bytes_ = ByteBudget(10, 24)
     first, second, third = Hold(bytes_, 10), Hold(bytes_, 8), Hold(bytes_, 4)
     await turns()
     assert (begun(first, second, third), bytes_.held, bytes_.waiting) == ([True, False, False], 10, 2)
@@ -147,6 +147,39 @@ async def test_a_line_that_is_full_refuses_at_once() -> None:
     assert await is_free(bytes_, 10)
 
 
+async def test_callers_take_turns_however_many_calls_one_has() -> None:
+    bytes_ = ByteBudget(10, 100)
+    greedy = [Hold(bytes_, 10, "greedy") for _ in range(5)]
+    await turns()
+    modest, other = Hold(bytes_, 10, "modest"), Hold(bytes_, 10, "other")
+    await turns()
+    order = []
+    for _ in range(7):
+        (now,) = [each for each in (*greedy, modest, other) if each.has_begun and not each.task.done()]
+        order.append(now)
+        await now.end()
+        await turns()
+    assert order == [greedy[0], greedy[1], modest, other, *greedy[2:]]
+    assert await is_free(bytes_, 10)
+
+
+async def test_one_caller_has_half_of_the_line() -> None:
+    bytes_ = ByteBudget(10, 20)
+    holding = Hold(bytes_, 10)
+    await turns()
+    first = Hold(bytes_, 10, "greedy")
+    await turns()
+    with pytest.raises(Overloaded):
+        await bytes_.take(1, "greedy")
+    second = Hold(bytes_, 10, "modest")
+    await turns()
+    assert bytes_.waiting == 2
+    with pytest.raises(Overloaded):
+        await bytes_.take(1, "other")
+    await asyncio.gather(holding.end(), first.end(), second.end())
+    assert await is_free(bytes_, 10)
+
+
 async def test_without_a_line_nobody_waits() -> None:
     bytes_ = ByteBudget(10, 0)
     async with bytes_.hold(6):
@@ -156,7 +189,7 @@ async def test_without_a_line_nobody_waits() -> None:
 
 
 async def test_what_is_under_way_waits_behind_a_full_line() -> None:
-    bytes_ = ByteBudget(10, 5)
+    bytes_ = ByteBudget(10, 10)
     first, second = Hold(bytes_, 10), Hold(bytes_, 5)
     await turns()
     going_on = asyncio.create_task(bytes_.take(10, is_under_way=True))
@@ -194,8 +227,8 @@ async def test_nothing_is_lost_under_random_load(seeded: random.Random) -> None:
 
     async def call() -> None:
         nonlocal held
-        size = seeded.randint(1, 100)
-        async with bytes_.hold(size):
+        size, caller = seeded.randint(1, 100), seeded.choice("abc")
+        async with bytes_.hold(size, caller):
             held += size
             assert held <= 100
             try:
@@ -208,4 +241,5 @@ async def test_nothing_is_lost_under_random_load(seeded: random.Random) -> None:
         seeded.choice(calls).cancel()
         await turns(seeded.randint(1, 3))
     assert all(each.cancelled() or each.exception() is None for each in calls)
+    assert (bytes_.held, bytes_.waiting) == (0, 0)
     assert await is_free(bytes_, 100)
