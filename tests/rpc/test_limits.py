@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeAlias
+from uuid import UUID
 
 import grpc
 import pytest
@@ -12,8 +13,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from meimage.v1 import me_image_service_pb2 as rpc
 from meimage.v1 import reference_service_pb2 as releases
 
+from service.domain.callers import USER_SCOPES, Caller, CallerKind
+from service.domain.model import MeImageId, Rendition, UserId
 from service.rpc import arrivals
 from service.rpc.methods import ME_IMAGE_SERVICE
+from service.usecases.download import Wish, find_download
+from service.usecases.renditions import MAKING_BYTES
 from tests import pictures
 from tests.conftest import Serve, Served
 from tests.people import Person, Refusal, bearer, face, new_user_id, person, refused, upload_messages
@@ -112,6 +117,23 @@ async def test_without_room_transfers_are_refused_and_everything_else_goes_on(
     await until(lambda: holds(0))
     assert (await alice.download(large))[1] == LARGE
     assert (await scrape(metrics)).by("reason", "me_images_refusals_total") == {"OVERLOADED": 3}
+
+
+async def test_a_rendition_that_is_made_has_its_place_in_memory(alice: Person, served: Served) -> None:
+    """Its photo is in memory meanwhile; of one that there is, nothing is until it is fetched."""
+    made = (await alice.upload(pictures.jpeg(), face())).me_image
+    caller = Caller(CallerKind.USER, alice.user_id, USER_SCOPES)
+    wish = Wish(caller, UserId(alice.user_id), MeImageId(UUID(made.me_image_id)), Rendition.JPEG_2048)
+    held: list[int] = []
+
+    @asynccontextmanager
+    async def hold(size: int) -> AsyncIterator[None]:
+        held.append(size)
+        yield
+
+    first = await find_download(served.built.world, wish, hold)
+    assert (await find_download(served.built.world, wish, hold)).variant == first.variant
+    assert held == [made.media.size_bytes + MAKING_BYTES]
 
 
 async def test_watchers_are_bounded_in_all_and_for_each_caller(serve: Serve, issuer: Issuer) -> None:

@@ -44,7 +44,8 @@ class MeImageServiceStub:
     """Stores one photo, and with `new_me_image` also creates a me-image of it. Scope `me_images.write`.
 
     The first message is `header`; all others are `chunk`s, best 256 KiB each and at most 1 MiB. Bytes that the user already has give the
-    existing media. A media that no me-image uses is removed after 24 hours.
+    existing media. A media that no me-image uses is removed after 24 hours. While others wait for room, an upload that lags behind 256 KiB a
+    second may be refused with OVERLOADED or UPLOAD_STALLED.
 
     Reasons: UPLOAD_OUT_OF_ORDER, UPLOAD_EMPTY, UPLOAD_STALLED, IMAGE_TOO_LARGE, DIGEST_MISMATCH, UNSUPPORTED_MEDIA_TYPE, TOO_MANY_PIXELS,
     UNDECODABLE_IMAGE, REQUEST_ID_REUSED.
@@ -131,7 +132,8 @@ class MeImageServiceStub:
 
     A checkpoint comes at once and then every 20 seconds. Events of one person come in order and none is left out; after a reconnect some
     may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW; a watch whose token expires ends with
-    UNAUTHENTICATED.
+    UNAUTHENTICATED. A server has so many watches, and so many of one caller; one more is refused with OVERLOADED. A connection has 100 calls
+    at once, watches included.
 
     Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED, SERVER_STOPPING.
     """
@@ -152,7 +154,8 @@ class MeImageServiceAsyncStub(MeImageServiceStub):
     """Stores one photo, and with `new_me_image` also creates a me-image of it. Scope `me_images.write`.
 
     The first message is `header`; all others are `chunk`s, best 256 KiB each and at most 1 MiB. Bytes that the user already has give the
-    existing media. A media that no me-image uses is removed after 24 hours.
+    existing media. A media that no me-image uses is removed after 24 hours. While others wait for room, an upload that lags behind 256 KiB a
+    second may be refused with OVERLOADED or UPLOAD_STALLED.
 
     Reasons: UPLOAD_OUT_OF_ORDER, UPLOAD_EMPTY, UPLOAD_STALLED, IMAGE_TOO_LARGE, DIGEST_MISMATCH, UNSUPPORTED_MEDIA_TYPE, TOO_MANY_PIXELS,
     UNDECODABLE_IMAGE, REQUEST_ID_REUSED.
@@ -239,7 +242,8 @@ class MeImageServiceAsyncStub(MeImageServiceStub):
 
     A checkpoint comes at once and then every 20 seconds. Events of one person come in order and none is left out; after a reconnect some
     may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW; a watch whose token expires ends with
-    UNAUTHENTICATED.
+    UNAUTHENTICATED. A server has so many watches, and so many of one caller; one more is refused with OVERLOADED. A connection has 100 calls
+    at once, watches included.
 
     Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED, SERVER_STOPPING.
     """
@@ -263,7 +267,8 @@ class MeImageServiceServicer(metaclass=_abc_1.ABCMeta):
         """Stores one photo, and with `new_me_image` also creates a me-image of it. Scope `me_images.write`.
 
         The first message is `header`; all others are `chunk`s, best 256 KiB each and at most 1 MiB. Bytes that the user already has give the
-        existing media. A media that no me-image uses is removed after 24 hours.
+        existing media. A media that no me-image uses is removed after 24 hours. While others wait for room, an upload that lags behind 256 KiB a
+        second may be refused with OVERLOADED or UPLOAD_STALLED.
 
         Reasons: UPLOAD_OUT_OF_ORDER, UPLOAD_EMPTY, UPLOAD_STALLED, IMAGE_TOO_LARGE, DIGEST_MISMATCH, UNSUPPORTED_MEDIA_TYPE, TOO_MANY_PIXELS,
         UNDECODABLE_IMAGE, REQUEST_ID_REUSED.
@@ -446,7 +451,8 @@ class MeImageServiceServicer(metaclass=_abc_1.ABCMeta):
 
         A checkpoint comes at once and then every 20 seconds. Events of one person come in order and none is left out; after a reconnect some
         may come again, with the same `event_id`. A watcher that does not read is cut with TOO_SLOW; a watch whose token expires ends with
-        UNAUTHENTICATED.
+        UNAUTHENTICATED. A server has so many watches, and so many of one caller; one more is refused with OVERLOADED. A connection has 100 calls
+        at once, watches included.
 
         Reasons: INVALID_RESUME_TOKEN, RESUME_TOKEN_EXPIRED, SERVER_STOPPING.
         """
