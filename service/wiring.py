@@ -142,7 +142,7 @@ async def open_server(settings: Settings, built: Built, *, share_port: bool = Fa
     tls = None if (files := tls_files(settings)) is None else WatchedTls(files, clock)
     if not (tls or settings.is_loopback or settings.allow_plaintext):
         raise PlaintextRefused
-    transfers = Transfers(settings.transfer_mib * MIB, settings.transfer_line_mib * MIB)
+    limits = bounds(settings)
     door = Door(
         address=settings.address,
         mtls_address=settings.mtls_address,
@@ -152,8 +152,7 @@ async def open_server(settings: Settings, built: Built, *, share_port: bool = Fa
             call=settings.call_timeout_seconds,
             stream=settings.stream_timeout_seconds,
         ),
-        transfers=transfers,
-        bounds=bounds(settings),
+        bounds=limits,
         chance=chance,
         reflection=settings.reflection,
         share_port=share_port,
@@ -166,7 +165,7 @@ async def open_server(settings: Settings, built: Built, *, share_port: bool = Fa
         needs: dict[str, Pingable] = {"database": pulse, "object store": built.objects, "token keys": tokens}
         standing = Standing(built.parts.database, clock, retention(settings), policy(settings))
         async with (
-            open_metrics(settings, built.parts, transfers.figures, standing) as calls,
+            open_metrics(settings, built.parts, limits.transfers.figures, standing) as calls,
             serving(door, built.world, proof, needs, Observing(time.monotonic, calls, built.traces)) as running,
         ):
             yield running
@@ -176,6 +175,7 @@ def bounds(settings: Settings) -> Bounds:
     """Return how much callers may have at once, or in a time."""
     calls, transfers = settings.calls_per_second, settings.transfers_per_second
     return Bounds(
+        transfers=Transfers(settings.transfer_mib * MIB, settings.transfer_line_mib * MIB),
         calls=settings.max_calls,
         watchers=settings.max_watchers,
         watchers_each=settings.max_watchers_per_caller,

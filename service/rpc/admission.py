@@ -6,6 +6,7 @@ given up: grpcio would hold a unary call without body for ever.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import cast
 
 import grpc
@@ -48,6 +49,7 @@ class Admission(Wrapping):
         self._proof = proof
         self._pace = pace
         self._clock = clock
+        self._transfers = bounds.transfers.budget
         self._most_calls = bounds.calls
         self._calls = 0
         self._has_none = asyncio.Event()
@@ -60,7 +62,8 @@ class Admission(Wrapping):
         """Refuse new calls, and end those that would go on for as long as their callers like."""
         self._is_stopping = True
         for timer in self._endless:
-            timer.reschedule(0)
+            if not timer.expired():
+                timer.reschedule(0)
 
     async def is_quiet(self, seconds: float) -> None:
         """Wait until there are no calls, and after so long still none."""
@@ -96,7 +99,8 @@ class Admission(Wrapping):
         return with_stream_requests(handler, counted)
 
     def _admitted(self, handler: Handler, method: str) -> StreamBehavior:
-        behavior = behavior_of(handler, self._pace.message)
+        write_within = self._transfers.write_within if method in TRANSFERS else asyncio.timeout
+        behavior = behavior_of(handler, partial(write_within, self._pace.message))
         body = Body(method, cast("Callable[[bytes], Message]", handler.request_deserializer), self._pace.message)
         is_stream = handler.request_streaming or handler.response_streaming
         seconds = self._pace.stream if is_stream else self._pace.call

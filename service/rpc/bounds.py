@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 from service.domain.errors import Overloaded
 from service.rpc.rates import Rate
+from service.rpc.transfers import Transfers
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What each process bears: calls and watchers at once, watchers of one caller, and calls of one caller in a time.
+    """What each process bears: photos, calls and watchers at once, watchers and, in a time, calls of one caller.
 
     ``transfer_rate`` is for uploads, downloads and releases, beside ``call_rate``; None is no limit.
     """
 
+    transfers: Transfers
     calls: int
     watchers: int
     watchers_each: int

@@ -10,6 +10,9 @@ from service.rpc.line import Line, Waiting
 WAIT_SECONDS = 30.0
 """32 photos of 10 MiB that came at once were all stored in 18 s, on two cores that had five times more to do."""
 
+STILL_SECONDS = 2.0
+"""How long a caller who has room may take to take a message while others wait for it."""
+
 
 class ByteBudget:
     """Bytes that calls hold together, at most ``total``, and for which they wait, at most ``line``.
@@ -23,6 +26,7 @@ class ByteBudget:
         self._total = self._free = total
         self._most_waiting = line
         self._line = Line()
+        self._writing: dict[asyncio.Timeout, float] = {}
 
     @property
     def total(self) -> int:
@@ -68,12 +72,32 @@ class ByteBudget:
         self._free += size
         self._wake()
 
+    @asynccontextmanager
+    async def write_within(self, seconds: float) -> AsyncIterator[None]:
+        """Limit the time that a caller takes to take a message; it is shorter while others wait.
+
+        Raises TimeoutError.
+        """
+        now, soon = asyncio.get_running_loop().time(), min(seconds, STILL_SECONDS)
+        async with asyncio.timeout_at(now + (soon if self._line else seconds)) as timer:
+            self._writing[timer] = now + soon
+            try:
+                yield
+            finally:
+                del self._writing[timer]
+
+    def _hurry(self) -> None:
+        for timer, soon in self._writing.items():
+            if not timer.expired() and (timer.when() or 0) > soon:
+                timer.reschedule(soon)
+
     def _has_place(self, size: int, caller: str) -> bool:
         is_short = self._line.bytes + size <= self._most_waiting
         return is_short and self._line.bytes_of(caller) + size <= self._most_waiting // 2
 
     async def _wait(self, waiting: Waiting) -> None:
         self._line.join(waiting)
+        self._hurry()
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 await waiting.turn

@@ -1,9 +1,8 @@
 """Handlers of every shape as one: a coroutine that gets a stream of messages, and returns its answer or writes many."""
 
-import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import grpc
@@ -22,14 +21,15 @@ Continuation: TypeAlias = Callable[[grpc.HandlerCallDetails], Awaitable[Handler 
 Incoming: TypeAlias = Message | AsyncIterator[Message]
 Behavior: TypeAlias = Callable[[Incoming, Context], Awaitable[Message | None]]
 StreamBehavior: TypeAlias = Callable[[AsyncIterator[bytes], Context], Awaitable[Message | None]]
+Limited: TypeAlias = Callable[[], AbstractAsyncContextManager[object]]
 Around: TypeAlias = Callable[[StreamBehavior, AsyncIterator[bytes], Context], Awaitable[Message | None]]
 
 
-def behavior_of(handler: Handler, write_seconds: float) -> Behavior:
+def behavior_of(handler: Handler, limited: Limited) -> Behavior:
     """Return a handler's function as a coroutine function; a stream of answers is written to the context.
 
     Writing, unlike yielding, lets a cancellation end the handler at once and in its own frames. A caller that does
-    not take a message within ``write_seconds`` raises TimeoutError.
+    not take a message in the time that ``limited`` gives raises TimeoutError.
     """
     inner = handler.stream_stream or handler.unary_stream or handler.stream_unary or handler.unary_unary
     if not handler.response_streaming:
@@ -39,7 +39,7 @@ def behavior_of(handler: Handler, write_seconds: float) -> Behavior:
     async def write_all(incoming: Incoming, context: Context) -> None:
         async with aclosing(stream(incoming, context)) as answers:
             async for answer in answers:
-                async with asyncio.timeout(write_seconds):
+                async with limited():
                     await context.write(answer)
 
     return write_all

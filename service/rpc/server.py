@@ -25,7 +25,6 @@ from service.rpc.me_image_service import MeImages
 from service.rpc.methods import ADMIN_SERVICE, ME_IMAGE_SERVICE, REFERENCE_SERVICE
 from service.rpc.proof import Proof
 from service.rpc.reference_service import References
-from service.rpc.transfers import Transfers
 from service.rpc.transport import credentials
 from service.usecases.world import World
 
@@ -74,7 +73,6 @@ class Door:
     mtls_address: str | None
     tls: TlsSource | None
     pace: Pace
-    transfers: Transfers
     bounds: Bounds
     chance: Callable[[], float]
     reflection: bool
@@ -101,8 +99,8 @@ async def serving(
     server = grpc.aio.server(
         interceptors=interceptors, options=(*_OPTIONS, ("grpc.so_reuseport", int(door.share_port)))
     )
-    watchers, budget = Places(door.bounds.watchers, door.bounds.watchers_each), door.transfers.budget
-    add_MeImageServiceServicer_to_server(MeImages(world, door.transfers, watchers), server)
+    watchers, budget = Places(door.bounds.watchers, door.bounds.watchers_each), door.bounds.transfers.budget
+    add_MeImageServiceServicer_to_server(MeImages(world, door.bounds.transfers, watchers), server)
     add_ReferenceServiceServicer_to_server(References(world, budget), server)
     add_AdminServiceServicer_to_server(Administration(world, budget, door.version), server)
     port, mtls_port = _listen(server, door)

@@ -10,6 +10,7 @@ import grpc
 import pytest
 from meimage.v1 import me_image_service_pb2 as rpc
 
+from service.rpc import budget
 from service.rpc.methods import ME_IMAGE_SERVICE
 from tests import pictures
 from tests.conftest import Serve, Served
@@ -80,6 +81,21 @@ async def test_a_caller_who_does_not_read_gives_its_memory_back(carol: Person) -
     with pytest.raises(grpc.aio.AioRpcError) as error:
         [answer async for answer in unread]
     assert error.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_caller_who_does_not_read_goes_sooner_when_somebody_waits(
+    serve: Serve, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "STILL_SECONDS", 0.2)
+    async with serve(body_timeout_seconds=60, transfer_mib=10) as running:
+        users = [new_user_id() for _ in range(2)]
+        still, reader = (person(running.channel, issuer.user(user_id), user_id) for user_id in users)
+        made = [(await who.upload(LARGE, face())).me_image.me_image_id for who in (still, reader)]
+        request = rpc.DownloadMeImageRequest(user_id=still.user_id, me_image_id=made[0])
+        unread = still.stub.DownloadMeImage(request, metadata=still.metadata, timeout=60)
+        assert (await anext(aiter(unread))).HasField("header")
+        async with asyncio.timeout(15):
+            assert (await reader.download(made[1]))[1] == LARGE
 
 
 async def test_an_upload_that_trickles_has_an_end(serve: Serve, issuer: Issuer, stored: Stored) -> None:

@@ -199,6 +199,29 @@ async def test_what_is_under_way_waits_behind_a_full_line() -> None:
     assert await is_free(bytes_, 10)
 
 
+async def test_who_keeps_room_still_has_less_time_while_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "STILL_SECONDS", 0.02)
+    bytes_ = ByteBudget(10, 100)
+
+    async def keep_still() -> None:
+        async with bytes_.hold(10), bytes_.write_within(60):
+            await asyncio.Event().wait()
+
+    first = asyncio.create_task(keep_still())
+    await asyncio.wait([first], timeout=0.1)
+    assert not first.done()
+    second = asyncio.create_task(keep_still())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(first), 5)
+    third = Hold(bytes_, 10)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(second), 5)
+    await turns()
+    assert begun(third) == [True]
+    await third.end()
+    assert await is_free(bytes_, 10)
+
+
 async def test_what_is_larger_than_all_takes_its_turn_alone() -> None:
     bytes_ = ByteBudget(10, 100)
     first, large, last = Hold(bytes_, 4), Hold(bytes_, 25), Hold(bytes_, 1)
