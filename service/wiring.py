@@ -4,18 +4,15 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 
 from service.adapters.certificates import X509Reader
 from service.adapters.chores import BackgroundChores
 from service.adapters.generators import read_generators
 from service.adapters.issuer_keys import IssuerKeys
-from service.adapters.jwks import FileKeys, KeySource, UnusableJwks
-from service.adapters.jwks_url import UrlKeys
 from service.adapters.keks import ReadAgain, read_keks
 from service.adapters.metrics_parts import Parts
 from service.adapters.notary import read_notary
-from service.adapters.objects import BucketAddress, S3Objects
+from service.adapters.objects import S3Objects
 from service.adapters.pictures import PicturePool
 from service.adapters.pictures_process import DecoderLimits
 from service.adapters.postgres.bell import PostgresBell
@@ -26,7 +23,7 @@ from service.adapters.postgres.standing import Standing
 from service.adapters.postgres.statements import traced
 from service.adapters.postgres.store import PostgresStore
 from service.adapters.system import RandomIds, SystemClock, chance, installed_version
-from service.adapters.tls_files import TlsFiles, WatchedTls
+from service.adapters.tls_files import WatchedTls
 from service.adapters.tokens import JwtVerifier, Trust
 from service.adapters.vault import KeyVault
 from service.config import Settings
@@ -34,18 +31,13 @@ from service.observed import open_metrics, open_traces
 from service.ports.observing import Observing
 from service.ports.tracing import UNTRACED, Traces
 from service.rpc.body import Pace
-from service.rpc.bounds import Bounds
 from service.rpc.health import Pingable
 from service.rpc.proof import Proof
-from service.rpc.rates import Rate
 from service.rpc.server import Door, Running, serving
-from service.rpc.transfers import Transfers
+from service.settled import bounds, bucket_address, key_source, policy, retention, tls_files
 from service.usecases.keys import require_keks
 from service.usecases.replay import require_erasures
-from service.usecases.sweeps import Retention
-from service.usecases.world import Policy, World
-
-MIB = 1024 * 1024
+from service.usecases.world import World
 
 
 class PlaintextRefused(Exception):
@@ -169,62 +161,3 @@ async def open_server(settings: Settings, built: Built, *, share_port: bool = Fa
             serving(door, built.world, proof, needs, Observing(time.monotonic, calls, built.traces)) as running,
         ):
             yield running
-
-
-def bounds(settings: Settings) -> Bounds:
-    """Return how much callers may have at once, or in a time."""
-    calls, transfers = settings.calls_per_second, settings.transfers_per_second
-    return Bounds(
-        transfers=Transfers(settings.transfer_mib * MIB, settings.transfer_line_mib * MIB),
-        calls=settings.max_calls,
-        watchers=settings.max_watchers,
-        watchers_each=settings.max_watchers_per_caller,
-        call_rate=None if calls is None else Rate(calls, settings.calls_burst),
-        transfer_rate=None if transfers is None else Rate(transfers, settings.transfers_burst),
-    )
-
-
-def tls_files(settings: Settings) -> TlsFiles | None:
-    """Return where the certificates are; None where the server speaks plaintext."""
-    if settings.tls_cert_file is None or settings.tls_key_file is None:
-        return None
-    return TlsFiles(settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
-
-
-def key_source(settings: Settings) -> KeySource:
-    """Return where the issuer's keys are. Raises UnusableJwks."""
-    if settings.jwks_url is not None:
-        return UrlKeys(settings.jwks_url, settings.jwks_ca_file)
-    if settings.jwks_file is None:
-        raise UnusableJwks("ME_IMAGES_JWKS_FILE is not set")
-    return FileKeys(settings.jwks_file)
-
-
-def bucket_address(settings: Settings) -> BucketAddress:
-    """Return where the objects are."""
-    return BucketAddress(
-        endpoint=settings.s3_endpoint,
-        bucket=settings.s3_bucket,
-        access_key=settings.s3_access_key.get_secret_value(),
-        secret_key=settings.s3_secret_key.get_secret_value(),
-        region=settings.s3_region,
-        secure=settings.s3_secure,
-    )
-
-
-def policy(settings: Settings) -> Policy:
-    """Return what the operator decides."""
-    return Policy(
-        max_me_images=settings.max_me_images,
-        purge_after=timedelta(days=settings.purge_days),
-        event_retention=timedelta(days=settings.event_days),
-    )
-
-
-def retention(settings: Settings) -> Retention:
-    """Return how long upkeep keeps things."""
-    return Retention(
-        pending_media=timedelta(minutes=settings.pending_media_minutes),
-        unclaimed_media=timedelta(hours=settings.unclaimed_media_hours),
-        requests=timedelta(hours=settings.request_hours),
-    )

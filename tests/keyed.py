@@ -1,6 +1,5 @@
 """A database of users who have nothing but keys, and what its rows say of them."""
 
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,18 +8,14 @@ from pathlib import Path
 from uuid import UUID
 
 import asyncpg
-from pydantic import SecretStr
 
 from service.adapters.keks import read_keks
 from service.adapters.new_kek import add_kek
-from service.adapters.objects import S3Objects
-from service.adapters.postgres.migrate import migrate
 from service.adapters.vault import KeyVault
 from service.config import Settings
 from service.domain.model import UserId
 from service.ports.sealing import WrappedKey
-from service.wiring import bucket_address
-from tests.own_database import empty_database
+from tests.own_place import own_place
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 _SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC835
@@ -74,16 +69,8 @@ def seeded_id(number: int) -> UserId:
 
 @asynccontextmanager
 async def keyed(settings: Settings, folder: Path) -> AsyncIterator[Keyed]:
-    """Make a database of the newest schema, a bucket beside it and a KEK file with epoch 1."""
-    async with empty_database(settings) as url:
-        await migrate(url)
-        settings = settings.model_copy(update={"s3_bucket": f"keyed-{uuid.uuid4().hex}"})
-        async with S3Objects.connect(bucket_address(settings), connections=1) as objects:
-            await objects.make_bucket()
+    """Make an empty place with a KEK file of epoch 1."""
+    async with own_place(settings) as place:
         add_kek(folder / "kek")
-        connection = await asyncpg.connect(url)
-        try:
-            own = {"database_url": SecretStr(url), "kek_file": folder / "kek"}
-            yield Keyed(settings.model_copy(update=own), connection)
-        finally:
-            await connection.close()
+        own = place.settings.model_copy(update={"kek_file": folder / "kek"})
+        yield Keyed(own, place.stored.database)

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from service.adapters.objects import S3Objects
 from service.adapters.postgres.migrate import migrate
 from service.config import Settings
-from service.wiring import bucket_address
+from service.settled import bucket_address
 from tests.conftest import Serve, Served
 from tests.own_database import empty_database
 from tests.stored import Stored

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from service.settled import retention
 from service.usecases.upkeep import UpkeepReport, upkeep
 from service.usecases.world import World
-from service.wiring import retention
 from tests.clocks import SetClock
 from tests.conftest import Served
 

@@ -14,9 +14,9 @@ from service.adapters.system import SystemClock
 from service.commands.progress import Progress
 from service.commands.serve import stop_signal
 from service.config import Settings
+from service.settled import bucket_address
 from service.usecases.audit import Fault, Finding, Step
 from service.usecases.audit import audit as use_case
-from service.wiring import bucket_address
 
 CONNECTIONS = 8
 _REMEDIES = {

@@ -5,7 +5,7 @@ import sys
 from service.adapters.objects import S3Objects
 from service.adapters.postgres import migrate as migrations
 from service.config import Settings
-from service.wiring import bucket_address
+from service.settled import bucket_address
 
 
 async def migrate(settings: Settings) -> int:

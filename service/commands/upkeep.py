@@ -11,8 +11,9 @@ from service.adapters.upkeeper import bounded
 from service.commands.serve import stop_signal
 from service.config import Settings
 from service.ports.upkeep import Turn
+from service.settled import retention
 from service.usecases.upkeep import Upkeep, UpkeepReport
-from service.wiring import Built, open_world, retention
+from service.wiring import Built, open_world
 
 RUNS_ELSEWHERE = "another process runs upkeep now, and one at a time does; nothing was done\n"
 ITEMS = 500

@@ -9,8 +9,9 @@ from datetime import timedelta
 from service.adapters.postgres.turns import PostgresTurns
 from service.adapters.upkeeper import Rhythm, Upkeeper
 from service.config import Settings
+from service.settled import retention
 from service.usecases.upkeep import Upkeep
-from service.wiring import Built, retention
+from service.wiring import Built
 
 
 def upkept(settings: Settings, built: Built, stop: asyncio.Event) -> AbstractAsyncContextManager[None]:

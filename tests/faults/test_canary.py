@@ -17,7 +17,7 @@ from service.adapters.embedded import EmbeddedStores
 from service.adapters.embedded.database import connect_as_superuser
 from service.adapters.objects import S3Objects
 from service.config import Settings
-from service.wiring import bucket_address
+from service.settled import bucket_address
 from tests import rules
 from tests.conftest import Served
 from tests.people import Person, face, refused

@@ -15,6 +15,7 @@ from service.domain.model import MeImageId, Rendition, UserId
 from service.domain.references import Selection
 from service.ports.keys import KeySwap
 from service.ports.upkeep import DueMeImage
+from service.settled import retention
 from service.usecases.erase import erase_user
 from service.usecases.receive import Photo, UploadHeader
 from service.usecases.release import release_references
@@ -22,7 +23,6 @@ from service.usecases.release_plan import Order, plan_release
 from service.usecases.renditions import ensure_rendition
 from service.usecases.upkeep import upkeep
 from service.usecases.upload import Upload, store_upload
-from service.wiring import retention
 from tests import pictures, rules
 from tests.admins import office
 from tests.conftest import Served

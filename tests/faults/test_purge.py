@@ -12,8 +12,8 @@ from meimage.v1 import me_image_pb2 as pb
 from meimage.v1 import me_image_service_pb2 as rpc
 
 from service.domain.errors import StorageUnavailable
+from service.settled import retention
 from service.usecases.upkeep import upkeep
-from service.wiring import retention
 from tests import pictures, rules
 from tests.conftest import Served
 from tests.invariants import sound

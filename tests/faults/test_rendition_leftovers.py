@@ -16,10 +16,10 @@ from service.domain.errors import MeImageNotFound, StorageUnavailable
 from service.domain.model import MeImageId, Rendition, UserId
 from service.ports.outside import ObjectMissing
 from service.ports.records import MediaRecord, RenditionRecord
+from service.settled import retention
 from service.usecases.renditions import ensure_rendition
 from service.usecases.upkeep import upkeep
 from service.usecases.world import World
-from service.wiring import retention
 from tests import pictures, rules
 from tests.conftest import Served
 from tests.faults.breaking import Breaking, Hook

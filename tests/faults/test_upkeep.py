@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from service.commands import upkeep as command
+from service.settled import retention
 from service.usecases.upkeep import upkeep
-from service.wiring import retention
 from tests import pictures
 from tests.conftest import Served
 from tests.faults.breaking import Breaking, away

@@ -15,11 +15,11 @@ from service.adapters.metrics_upkeep import Outcome, UpkeepTally
 from service.domain.callers import UPKEEP
 from service.domain.errors import StorageUnavailable
 from service.domain.model import UserId
+from service.settled import retention
 from service.usecases.erase import erase_user
 from service.usecases.upkeep import Upkeep
 from service.usecases.upkeep_run import Allowance
 from service.usecases.world import World
-from service.wiring import retention
 from tests import pictures, rules
 from tests.conftest import Serve, Served
 from tests.faults.breaking import Breaking, away

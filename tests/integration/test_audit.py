@@ -19,8 +19,8 @@ from service.domain.erasure import erasure_key
 from service.domain.model import UserId
 from service.domain.objects import PREFIX
 from service.ports.audit import HeldObject
+from service.settled import bucket_address
 from service.usecases.audit import Fault, Finding, audit
-from service.wiring import bucket_address
 from tests import pictures
 from tests.admins import office
 from tests.clocks import SetClock

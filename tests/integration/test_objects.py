@@ -12,7 +12,7 @@ from service.adapters.objects import S3Objects
 from service.config import Settings
 from service.domain.errors import StorageUnavailable
 from service.ports.outside import ObjectMissing
-from service.wiring import bucket_address
+from service.settled import bucket_address
 from tests.proxy import wire_to
 
 MIB = 1024 * 1024

@@ -19,9 +19,9 @@ from service.commands import upkeep
 from service.commands.upkept import upkept
 from service.config import Settings
 from service.domain.errors import StorageUnavailable
+from service.settled import retention
 from service.usecases.upkeep import Upkeep
 from service.usecases.upkeep_run import Allowance
-from service.wiring import retention
 from tests import pictures
 from tests.conftest import Serve, Served
 from tests.dev_process import ended, service

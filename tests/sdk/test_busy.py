@@ -15,6 +15,9 @@ from meimage.v1 import me_image_service_pb2 as rpc
 from meimage.v1.event_pb2 import MeImageEvent
 
 from service.rpc.handlers import Context, Handler
+from tests.conftest import Serve
+from tests.people import new_user_id
+from tests.tokens import Issuer
 
 LIST = rpc.ListMeImagesRequest(user_id="ada")
 
@@ -132,3 +135,24 @@ async def test_a_server_that_does_not_say_when_is_not_asked_again(asking: Asking
     with pytest.raises(meimage.MeImageError) as refused:
         await asking.client.pool.ListMeImages(LIST)
     assert (refused.value.retry_after, refused.value.busy, asking.pauses) == (0.0, False, [])
+
+
+async def test_the_real_server_says_it_in_words_that_the_client_knows(serve: Serve, issuer: Issuer) -> None:
+    user_id, pauses = new_user_id(), list[float]()
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    retries = meimage.Retries(attempts=2, sleep=pause, chance=lambda: 1.0)
+    async with (
+        serve(calls_per_second=0.2, calls_burst=1) as served,
+        meimage.connect(served.address, issuer.user(user_id), tls=None, retries=retries) as client,
+    ):
+        request = rpc.ListMeImagesRequest(user_id=user_id)
+        await client.pool.ListMeImages(request)
+        with pytest.raises(meimage.MeImageError) as refused:
+            await client.pool.ListMeImages(request)
+    assert refused.value.reason == "RATE_LIMITED"
+    assert 0 < refused.value.retry_after <= 7
+    assert len(pauses) == 1
+    assert pauses[0] > 3

@@ -9,7 +9,7 @@ from service.domain.errors import StorageUnavailable
 from service.domain.model import MediaId
 from service.domain.objects import PREFIX, object_key
 from service.ports.outside import Clock, Ids
-from service.wiring import bucket_address
+from service.settled import bucket_address
 
 PROBE = "doctor"
 """The variant of the probe: no media has it, and an audit would tell of one that stayed."""

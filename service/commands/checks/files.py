@@ -13,7 +13,7 @@ from service.adapters.tls_files import UnusableTlsFiles, read_tls
 from service.commands.checks.findings import Finding, ok, problem, warning
 from service.config import Settings, is_loopback, split_address
 from service.ports.outside import Clock
-from service.wiring import tls_files
+from service.settled import tls_files
 
 RENEW_BEFORE = timedelta(days=14)
 _OPEN = stat.S_IRWXO | stat.S_IWGRP

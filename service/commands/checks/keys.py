@@ -10,8 +10,8 @@ from service.adapters.postgres.store import PostgresStore
 from service.adapters.vault import KeyVault
 from service.commands.checks.findings import Finding, ok, problem, skipped, warning
 from service.config import Settings
+from service.settled import key_source
 from service.usecases.keys import WrongKeks, require_keks
-from service.wiring import key_source
 
 
 async def check_epochs(settings: Settings, store: PostgresStore | None) -> list[Finding]:

@@ -9,7 +9,7 @@ from service.config import Settings
 from service.domain.erasure import ERASURES
 from service.domain.errors import StorageUnavailable
 from service.ports.outside import Clock
-from service.wiring import bucket_address, policy, retention
+from service.settled import bucket_address, policy, retention
 
 CERTIFICATES = 1_000
 """So many are compared; `upkeep --audit` compares them all."""
