@@ -16,7 +16,7 @@ from service.adapters.objects import S3Objects
 from service.adapters.pictures import PicturePool
 from service.adapters.pictures_process import DecoderLimits
 from service.adapters.postgres.bell import PostgresBell
-from service.adapters.postgres.database import Database
+from service.adapters.postgres.database import APPLICATION_NAME, Database
 from service.adapters.postgres.migrate import require_known_schema
 from service.adapters.postgres.pulse import Pulse
 from service.adapters.postgres.standing import Standing
@@ -61,15 +61,18 @@ class Built:
 
 
 @asynccontextmanager
-async def open_keys(settings: Settings, traces: Traces = UNTRACED) -> AsyncIterator[tuple[PostgresStore, KeyVault]]:
-    """Open the database, and a vault that knows every epoch that is in use there.
+async def open_keys(
+    settings: Settings, traces: Traces = UNTRACED, name: str = APPLICATION_NAME
+) -> AsyncIterator[tuple[PostgresStore, KeyVault]]:
+    """Open the database, under a ``name``, and a vault that knows every epoch that is in use there.
 
     Raises UnusableKekFile, WrongKeks, UnknownSchema, StorageUnavailable.
     """
     vault = KeyVault(read_keks(settings.kek_file), ReadAgain(settings.kek_file, time.monotonic))
     url = settings.database_url.get_secret_value()
     prepare = traced(traces) if settings.traces else None
-    async with Database.connect(url, connections=settings.database_connections, prepare=prepare) as database:
+    connections = settings.database_connections
+    async with Database.connect(url, connections=connections, prepare=prepare, name=name) as database:
         await require_known_schema(database)
         store = PostgresStore(database)
         await require_keks(store, vault)

@@ -12,6 +12,7 @@ import asyncpg
 from service.adapters.keks import read_keks
 from service.adapters.new_kek import add_kek
 from service.adapters.vault import KeyVault
+from service.commands.rewrap_keys import NAME
 from service.config import Settings
 from service.domain.model import UserId
 from service.ports.sealing import WrappedKey
@@ -56,6 +57,11 @@ class Keyed:
             "SELECT substring(wrapped_key FROM 6 FOR 4) AS epoch, count(*) AS keys FROM users GROUP BY 1"
         )
         return {int.from_bytes(row["epoch"], "big"): row["keys"] for row in rows}
+
+    async def nobody_rewraps(self) -> bool:
+        """Whether no rewrapping has a session, and so no statement under way."""
+        sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1"
+        return bool(await self.connection.fetchval(sessions, NAME) == 0)
 
     async def has_moved(self, keys: int) -> bool:
         """Whether so many keys are under epoch 2."""

@@ -11,10 +11,12 @@ from service.usecases.keys import Rewrapping
 from service.usecases.keys import rewrap_keys as use_case
 from service.wiring import open_keys
 
+NAME = "me-images rewrap-keys"
+
 
 async def rewrap_keys(settings: Settings) -> int:
     """Rewrap until nothing is left or Ctrl-C; return 0 when nothing is left, and 1 otherwise."""
-    async with stop_signal() as stop, open_keys(settings) as (store, vault):
+    async with stop_signal() as stop, open_keys(settings, name=NAME) as (store, vault):
         newest = vault.newest_epoch
         older = sum(keys for epoch, keys in (await store.keys_by_epoch()).items() if epoch < newest)
         progress, last = Progress("keys", older, sys.stdout, time.monotonic), Rewrapping(0, 0)

@@ -90,6 +90,7 @@ async def test_the_keys_of_a_crowd_move_while_calls_go_on_though_it_is_killed_on
         await until(lambda: own.has_moved(crowd // 5), LONG_SECONDS)
         killed.kill()
         await killed.communicate()
+        await until(own.nobody_rewraps)  # what it had sent may still be done
         left = (await own.epochs())[1]
 
         before = busy.calls

@@ -20,6 +20,7 @@ _Result = TypeVar("_Result")
 APPLICATION_ROLE = "me_images_app"
 """Owns nothing, and sees the rows of the user whom a statement names; made by the migrations."""
 
+APPLICATION_NAME = "me-images"
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
 
@@ -75,8 +76,10 @@ class Database:
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, url: str, *, connections: int, prepare: Prepare | None = None) -> AsyncIterator["Database"]:
-        """Open a pool; ``prepare`` is run on each of its connections.
+    async def connect(
+        cls, url: str, *, connections: int, prepare: Prepare | None = None, name: str = APPLICATION_NAME
+    ) -> AsyncIterator["Database"]:
+        """Open a pool; ``prepare`` is run on each of its connections, which go by a ``name`` in ``pg_stat_activity``.
 
         Raises:
             StorageUnavailable: the database does not answer.
@@ -93,7 +96,7 @@ class Database:
                 command_timeout=STATEMENT_SECONDS,
                 timeout=ACQUIRE_SECONDS,
                 server_settings={
-                    "application_name": "me-images",
+                    "application_name": name,
                     "role": APPLICATION_ROLE,
                     # What is acknowledged, and what left because the ledger says so, survives a crash of PostgreSQL.
                     "synchronous_commit": "on",
