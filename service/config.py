@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     transfer_line_mib: int = Field(
         640, ge=0, description="Photos that wait for room, MiB, half of them of one caller; more are refused."
     )
+    kept_objects_mib: int = Field(
+        32, ge=0, description="Sealed objects that each process keeps in memory, so that they need no fetching, MiB."
+    )
     max_calls: PositiveInt = Field(4000, description="Calls that each process has at once; more are refused.")
     max_watchers: PositiveInt = Field(500, description="Watchers of each process; more are refused.")
     max_watchers_per_caller: PositiveInt = Field(100, description="Watchers of one caller at each process.")

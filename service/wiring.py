@@ -10,6 +10,7 @@ from service.adapters.chores import BackgroundChores
 from service.adapters.generators import read_generators
 from service.adapters.issuer_keys import IssuerKeys
 from service.adapters.keks import ReadAgain, read_keks
+from service.adapters.kept_objects import KeptObjects
 from service.adapters.metrics_parts import Parts
 from service.adapters.notary import read_notary
 from service.adapters.objects import S3Objects
@@ -34,7 +35,7 @@ from service.rpc.body import Pace
 from service.rpc.health import Pingable
 from service.rpc.proof import Proof
 from service.rpc.server import Door, Running, serving
-from service.settled import bounds, bucket_address, key_source, policy, retention, tls_files
+from service.settled import MIB, bounds, bucket_address, key_source, policy, retention, tls_files
 from service.usecases.keys import require_keks
 from service.usecases.replay import require_erasures
 from service.usecases.world import World
@@ -100,12 +101,13 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
             PicturePool.open(workers=settings.decoders, limits=DecoderLimits(seconds=settings.decoder_seconds))
         )
         chores = await stack.enter_async_context(BackgroundChores.running())
+        kept = KeptObjects(objects, settings.kept_objects_mib * MIB)
         world = World(
             clock=SystemClock(),
             ids=RandomIds(),
             vault=vault,
             store=store,
-            objects=objects,
+            objects=kept,
             pictures=pictures,
             bell=bell,
             chores=chores,
@@ -113,7 +115,8 @@ async def open_world(settings: Settings) -> AsyncIterator[Built]:
             notary=notary,
             policy=policy(settings),
         )
-        yield Built(world, store, objects, chores, pictures.sandbox, Parts(store.database, pictures, bell), traces)
+        parts = Parts(store.database, pictures, bell, kept)
+        yield Built(world, store, objects, chores, pictures.sandbox, parts, traces)
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from service.adapters.kept_objects import KeptObjects
 from service.adapters.metrics_upkeep import UpkeepTally, of_upkeep
 from service.adapters.pictures import PicturePool
 from service.adapters.postgres.bell import PostgresBell
@@ -21,6 +22,7 @@ class Parts:
     database: Database
     pictures: PicturePool
     bell: PostgresBell
+    kept: KeptObjects
     upkeep: UpkeepTally = field(default_factory=UpkeepTally)
 
 
@@ -35,6 +37,7 @@ class PartsCollector(Collector):
         """Yield what the parts say of themselves now."""
         yield GaugeMetricFamily("me_images_watchers", "Callers of WatchMeImages now.", self._parts.bell.watchers)
         yield from _of_transfers(self._transfers())
+        yield from _of_kept(self._parts.kept)
         yield from _of_pictures(self._parts.pictures)
         yield from _of_database(self._parts.database)
         yield from of_upkeep(self._parts.upkeep)
@@ -50,6 +53,14 @@ def _of_transfers(now: TransferFigures) -> Iterator[Metric]:
     held.add_metric(("arriving",), now.arriving)
     yield held
     yield GaugeMetricFamily("me_images_transfers_waiting", "Transfers that wait for room in memory.", now.waiting)
+
+
+def _of_kept(kept: KeptObjects) -> Iterator[Metric]:
+    yield GaugeMetricFamily("me_images_kept_object_bytes", "Sealed objects kept in memory.", kept.held_bytes)
+    reads = CounterMetricFamily("me_images_object_reads", "Sealed objects that were read.", labels=("source",))
+    reads.add_metric(("memory",), kept.kept_reads)
+    reads.add_metric(("bucket",), kept.fetched_reads)
+    yield reads
 
 
 def _of_pictures(pictures: PicturePool) -> Iterator[Metric]:

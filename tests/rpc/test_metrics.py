@@ -122,7 +122,7 @@ async def test_names_have_the_prefix_and_labels_are_few(counted: Counted) -> Non
     page = await scrape(counted.address)
     assert all(name.startswith("me_images_") for name in page.names)
     labels = {label for _, pairs in page.samples for label, _ in pairs}
-    assert labels <= {"method", "code", "reason", "le", "why", "state", "table", "epoch", "what", "outcome"}
+    assert labels <= {"method", "code", "reason", "le", "why", "state", "table", "epoch", "what", "outcome", "source"}
 
 
 async def test_a_watch_is_a_watcher_and_a_stream(counted: Counted) -> None:
