@@ -44,7 +44,7 @@ func (i interceptors) unary(
 		if err != nil {
 			return err
 		}
-		return typed(ctx, invoke(authorized, method, request, reply, conn, options...))
+		return typed(ctx, conn, invoke(authorized, method, request, reply, conn, options...))
 	}
 	if !isRead(method) {
 		return once()
@@ -72,9 +72,9 @@ func (i interceptors) stream(
 	stream, err := open(authorized, desc, conn, method, options...)
 	if err != nil {
 		defer cancel()
-		return nil, typed(ctx, err)
+		return nil, typed(ctx, conn, err)
 	}
-	return &typedStream{stream, ctx, cancel, desc.ServerStreams}, nil
+	return &typedStream{stream, ctx, conn, cancel, desc.ServerStreams}, nil
 }
 
 func (i interceptors) authorize(ctx context.Context) (context.Context, error) {
@@ -104,20 +104,21 @@ type typedStream struct {
 	grpc.ClientStream
 	// ctx is that of the call: asking the stream for its own would end gRPC's transparent repetitions.
 	ctx         context.Context
+	conn        *grpc.ClientConn
 	ends        context.CancelFunc
 	manyAnswers bool
 }
 
 func (s *typedStream) SendMsg(message any) error {
-	return typed(s.ctx, s.ClientStream.SendMsg(message))
+	return typed(s.ctx, s.conn, s.ClientStream.SendMsg(message))
 }
 
 func (s *typedStream) CloseSend() error {
-	return typed(s.ctx, s.ClientStream.CloseSend())
+	return typed(s.ctx, s.conn, s.ClientStream.CloseSend())
 }
 
 func (s *typedStream) RecvMsg(message any) error {
-	err := typed(s.ctx, s.ClientStream.RecvMsg(message))
+	err := typed(s.ctx, s.conn, s.ClientStream.RecvMsg(message))
 	if err != nil || !s.manyAnswers {
 		s.ends()
 	}
@@ -126,7 +127,7 @@ func (s *typedStream) RecvMsg(message any) error {
 
 func (s *typedStream) Header() (metadata.MD, error) {
 	header, err := s.ClientStream.Header()
-	return header, typed(s.ctx, err)
+	return header, typed(s.ctx, s.conn, err)
 }
 
 func withDeadline(ctx context.Context, most time.Duration) (context.Context, context.CancelFunc) {

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 
 	"me-images.example/meimage/meimagev1"
@@ -97,7 +99,7 @@ func ReasonOf(err error) meimagev1.ErrorReason {
 }
 
 // typed makes an *Error of whatever a call failed with; nil, the end of a stream and an *Error stay what they are.
-func typed(ctx context.Context, err error) error {
+func typed(ctx context.Context, conn *grpc.ClientConn, err error) error {
 	if err == nil || atEnd(err) {
 		return err
 	}
@@ -112,7 +114,15 @@ func typed(ctx context.Context, err error) error {
 	if made.Reason == "" {
 		made.cause = ended(ctx, made.Code)
 	}
+	if made.isCut() && conn.GetState() != connectivity.Shutdown {
+		made.Code, made.status = codes.Unavailable, status.New(codes.Unavailable, made.Message)
+	}
 	return made
+}
+
+// isCut tells a call that nobody here has cancelled: a server that had not answered it when it ended.
+func (e *Error) isCut() bool {
+	return e.Code == codes.Canceled && e.Reason == "" && e.cause == nil
 }
 
 // ended gives the error of the context that a call ended with. A deadline is the caller's, even where the server saw it

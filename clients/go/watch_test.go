@@ -49,10 +49,11 @@ func telling(tokens *record[string], connections ...connection) *pool {
 func TestAWatchComesBackWhereItWas(t *testing.T) {
 	type messages = []*meimagev1.WatchMeImagesResponse
 	reset := status.Error(codes.Internal, "stream terminated by RST_STREAM with error code: INTERNAL_ERROR")
+	ended := status.Error(codes.Canceled, "stream terminated by RST_STREAM with error code: CANCEL")
 	var tokens record[string]
 	client, waited := connect(t, telling(&tokens,
 		connection{nil, unavailable()},
-		connection{nil, unavailable()},
+		connection{nil, ended},
 		connection{messages{checkpoint("one")}, unavailable()},
 		connection{messages{happened("a", "two"), happened("b", "three")}, reset},
 		connection{messages{happened("b", "three"), happened("c", "four")}, nil},

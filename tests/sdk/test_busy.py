@@ -24,9 +24,10 @@ LIST = rpc.ListMeImagesRequest(user_id="ada")
 
 @dataclass
 class Busy:
-    """Sends callers away with one delay after the other, None being none, and then answers."""
+    """Cuts so many calls off, sends callers away with one delay after the other, None being none, and then answers."""
 
     delays: list[Duration | None] = field(default_factory=list)
+    cut_off: int = 0
     calls: int = 0
 
     def answering(self, answer: Message) -> Handler:
@@ -34,6 +35,9 @@ class Busy:
 
         async def handle(_: object, context: Context) -> AsyncIterator[Message]:
             self.calls += 1
+            if self.cut_off:
+                self.cut_off -= 1
+                await context.abort(grpc.StatusCode.CANCELLED)
             if self.delays:
                 await _refuse(context, self.delays.pop(0))
             yield answer
@@ -135,6 +139,18 @@ async def test_a_server_that_does_not_say_when_is_not_asked_again(asking: Asking
     with pytest.raises(meimage.MeImageError) as refused:
         await asking.client.pool.ListMeImages(LIST)
     assert (refused.value.retry_after, refused.value.busy, asking.pauses) == (0.0, False, [])
+
+
+async def test_what_a_server_had_not_answered_when_it_ended_is_asked_again(asking: Asking) -> None:
+    asking.busy.cut_off = 2
+    await asking.client.pool.ListMeImages(LIST)
+    async for seen in asking.client.watch("ada"):
+        assert seen.event.event_id == "one"
+        break
+    asking.busy.cut_off = 1
+    with pytest.raises(meimage.MeImageError) as cut:
+        await asking.client.pool.DeleteMeImage(rpc.DeleteMeImageRequest(user_id="ada"))
+    assert (cut.value.code, status_of(cut.value)) == (grpc.StatusCode.UNAVAILABLE, AWAY)
 
 
 async def test_the_real_server_says_it_in_words_that_the_client_knows(serve: Serve, issuer: Issuer) -> None:

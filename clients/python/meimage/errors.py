@@ -106,4 +106,7 @@ def decoded(code: grpc.StatusCode, details: str | None, trailers: Metadata | Non
                 error.retry_after = max(0.0, later.retry_delay.seconds + later.retry_delay.nanos / 1e9)
     except DecodeError:
         pass
+    if code is grpc.StatusCode.CANCELLED and not error.reason:
+        # Nobody here has cancelled, which asyncio tells by another exception: the server ended before it had answered.
+        error.code = grpc.StatusCode.UNAVAILABLE
     return error

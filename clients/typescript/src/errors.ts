@@ -68,10 +68,13 @@ export function isBusy(error: MeImageError): boolean {
 
 /** Whether the connection broke beneath the call, which the transport reports by several codes. */
 function isLost(error: ConnectError): boolean {
+  if (error.code === Code.Canceled) {
+    return true; // Nobody here asked for it, and our server cancels nothing: it went away.
+  }
   if (error.metadata.has("grpc-status")) {
     return false; // The server said so itself.
   }
-  if (error.code === Code.Aborted || error.code === Code.Canceled) {
+  if (error.code === Code.Aborted) {
     return true;
   }
   return nodeCodes(error.cause).length > 0;

@@ -49,6 +49,20 @@ test("an error without details has its code and no reason", async () => {
   assert.deepEqual([error.codeName, error.reason, error.refusals], ["NOT_FOUND", "", []]);
 });
 
+test("a read that a server had not answered when it ended is made again", async () => {
+  let calls = 0;
+  await using fake = await Fake.start((router) => {
+    router.rpc(MeImageService.method.getMeImage, () => {
+      if (calls++ === 0) {
+        throw new ConnectError("", Code.Canceled);
+      }
+      return {};
+    });
+  });
+  await fake.client.pool.getMeImage(GET);
+  assert.equal(calls, 2);
+});
+
 test("a read is attempted four times where the server is unavailable", async () => {
   let calls = 0;
   await using fake = await Fake.start((router) => {
