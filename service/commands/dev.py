@@ -1,5 +1,6 @@
 """``dev``: the whole service on this machine, with its own Postgres and S3 store, and tokens to try it with."""
 
+import asyncio
 import shutil
 import sys
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from service.adapters.data_dir import claimed
+from service.adapters.data_dir import DataDirClaim, claimed
 from service.adapters.dev_identity import AUDIENCE, ISSUER, USER_ID, DevIdentity
 from service.adapters.embedded import EmbeddedStores, embedded_stores
 from service.adapters.keks import write_first_kek
@@ -15,7 +16,7 @@ from service.adapters.notary import write_signing_key
 from service.adapters.postgres.migrate import migrate
 from service.adapters.private_files import write_private
 from service.adapters.system import SystemClock
-from service.commands.listening import is_free
+from service.commands.listening import held_or_free
 from service.commands.memory import keep_photo_pages
 from service.commands.serve import stop_signal
 from service.commands.upkept import upkept
@@ -45,25 +46,30 @@ async def dev() -> int:
             sys.stdout.write("Starting PostgreSQL and the S3 store …\n")
             sys.stdout.flush()
             async with embedded_stores(DATA_DIR) as stores:
-                identity = DevIdentity(DATA_DIR, SystemClock())
-                settings = _settings(stores, identity)
-                await migrate(stores.database_url)
-                keep_photo_pages()
-                async with (
-                    open_served_world(settings) as built,
-                    upkept(settings, built, stop),
-                    open_server(settings, built) as running,
-                ):
-                    address = f"{HOST}:{running.port}"
-                    claim.announce(address)
-                    _show(Dev(address, identity.user_token(), identity.service_token(), DATA_DIR))
-                    await stop.wait()
-                    sys.stdout.write("\nStopping; the data stays in .data/ …\n")
+                with held_or_free(HOST, PORT) as port:
+                    await _serve(stores, port, claim, stop)
     sys.stdout.write("Stopped.\n")
     return 0
 
 
-def _settings(stores: EmbeddedStores, identity: DevIdentity) -> Settings:
+async def _serve(stores: EmbeddedStores, port: int, claim: DataDirClaim, stop: asyncio.Event) -> None:
+    identity = DevIdentity(DATA_DIR, SystemClock())
+    settings = _settings(stores, identity, port)
+    await migrate(stores.database_url)
+    keep_photo_pages()
+    async with (
+        open_served_world(settings) as built,
+        upkept(settings, built, stop),
+        open_server(settings, built, share_port=True),
+    ):
+        address = f"{HOST}:{port}"
+        claim.announce(address)
+        _show(Dev(address, identity.user_token(), identity.service_token(), DATA_DIR))
+        await stop.wait()
+        sys.stdout.write("\nStopping; the data stays in .data/ …\n")
+
+
+def _settings(stores: EmbeddedStores, identity: DevIdentity, port: int) -> Settings:
     kek_file = DATA_DIR / "kek"
     if not kek_file.exists():
         write_first_kek(kek_file)
@@ -71,7 +77,7 @@ def _settings(stores: EmbeddedStores, identity: DevIdentity) -> Settings:
     if not signing_key_file.exists():
         write_signing_key(signing_key_file)
     return Settings(
-        address=f"{HOST}:{PORT if is_free(HOST, PORT) else 0}",
+        address=f"{HOST}:{port}",
         reflection=True,
         database_url=SecretStr(stores.database_url),
         s3_endpoint=stores.s3_endpoint,

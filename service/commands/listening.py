@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from service.rpc.server import CannotListen
 
@@ -42,10 +42,12 @@ def held_address(address: str) -> Iterator[str]:
         yield f"{host}:{held}"
 
 
-def is_free(host: str, port: int) -> bool:
-    """Whether nobody listens on an address now."""
-    try:
-        with held_port(host, port):
-            return True
-    except CannotListen:
-        return False
+@contextmanager
+def held_or_free(host: str, port: int) -> Iterator[int]:
+    """Hold a port, or a free one where another program has it; give it."""
+    with ExitStack() as held:
+        try:
+            given = held.enter_context(held_port(host, port))
+        except CannotListen:
+            given = held.enter_context(held_port(host, 0))
+        yield given
