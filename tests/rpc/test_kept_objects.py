@@ -1,13 +1,19 @@
 """What is kept in memory, sealed, serves the next release, and nobody whose consent has ended."""
 
 from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 import pytest
 
+from service.domain.callers import USER_SCOPES, Caller, CallerKind
+from service.domain.errors import UserErased
+from service.domain.model import MeImageId, UserId
+from service.rpc.budget import ByteBudget
+from service.usecases.download import Wish, find_download, open_download
 from tests import pictures, rules
 from tests.admins import office
 from tests.conftest import Served
-from tests.people import Person, refused
+from tests.people import Person, face, refused
 from tests.releases import opted_in, studio
 from tests.rpc.calls import said
 from tests.tokens import Issuer
@@ -63,3 +69,18 @@ async def test_it_serves_nobody_whose_consent_has_ended(
     await ending(alice, made.me_image_id, served, issuer)
     assert of_hers <= kept._kept.keys(), "as sealed as it is, it is still there"
     assert said(await refused(backend.release(alice, made.me_image_id))) == ("FAILED_PRECONDITION", why)
+
+
+async def test_a_download_that_waited_is_opened_with_the_key_as_it_stands_then(
+    alice: Person, served: Served, issuer: Issuer
+) -> None:
+    """Found before an erasure, and still there in memory: nothing of it leaves after that was acknowledged."""
+    world, user_id = served.built.world, UserId(alice.user_id)
+    made = (await alice.upload(pictures.jpeg(), face())).me_image
+    await alice.download(made.me_image_id)
+    caller = Caller(CallerKind.USER, alice.user_id, USER_SCOPES)
+    wish = Wish(caller, user_id, MeImageId(UUID(made.me_image_id)), None)
+    found = await find_download(world, wish, ByteBudget(1 << 24, 0).hold)
+    await erase(alice, made.me_image_id, served, issuer)
+    with pytest.raises(UserErased):
+        await open_download(world, found)
